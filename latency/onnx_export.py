@@ -1,0 +1,86 @@
+"""ONNX export of a workload. Exporter and opset: docs/decisions/0002-onnx-exporter.md."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from latency.operators import operator_of
+from latency.workload import Workload
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+OPSET = 17
+"""The newest opset that TensorRT 8.5, the last for the Xavier, reads; every later runtime reads it too."""
+
+_SEED = 0
+
+
+def build_module(workload: Workload, *, seed: int = _SEED) -> nn.Module:
+    """The torch module of ``workload`` with weights drawn from ``seed``, in training mode.
+
+    The global random state of torch is left as it was.
+
+    Raises:
+        WrongUse: there is no such operator, or it does not take what the workload has.
+    """
+    import torch
+
+    from latency.operators import modules
+
+    operator = operator_of(workload)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = operator.build(workload)
+        modules.initialise(module)
+    return module
+
+
+def example_inputs(workload: Workload, *, seed: int = _SEED) -> tuple[Tensor, ...]:
+    """Inputs of standard normal numbers, each (batch, channels, height, width), float32."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(workload.batch, *shape, generator=generator) for shape in workload.inputs)
+
+
+def input_names(workload: Workload) -> tuple[str, ...]:
+    """Names of the inputs in the exported graph."""
+    return tuple(f"input_{index}" for index in range(len(workload.inputs)))
+
+
+def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
+    """Serialise ``workload`` as an ONNX model of fixed shape in inference mode.
+
+    Args:
+        workload: what to export.
+        module: a trained module to export in place of one with random weights. Its mode is left as it was.
+
+    Returns:
+        The ONNX file's bytes; inputs are named ``input_0``, ``input_1``, the output ``output``.
+    """
+    import torch
+
+    model = build_module(workload) if module is None else module
+    was_training = model.training
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporter announces its own retirement on every call; the decision record says why it is used.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # Padding of an odd size is written as a slice that only the runtime folds; the graph is right either way.
+        warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
+        try:
+            torch.onnx.export(
+                model.eval(),
+                example_inputs(workload),
+                file,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=list(input_names(workload)),
+                output_names=["output"],
+            )
+        finally:
+            model.train(was_training)
+    return file.getvalue()

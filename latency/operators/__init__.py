@@ -1,0 +1,21 @@
+"""Operators: what a workload can be. A new one is one file and one line here."""
+
+from latency.operators.blocks import ConvolutionBlock, FactorizedReduce, Identity, InvertedResidual, Projection
+from latency.operators.decoders import AsppDecoder, LiteAsppDecoder
+from latency.operators.layer import Layer
+from latency.operators.network import NetworkOperator, network_workload, parts
+from latency.operators.operator import OPERATORS, Operator, operator_of
+
+for _operator in (
+    ConvolutionBlock(),
+    InvertedResidual(),
+    Identity(),
+    FactorizedReduce(),
+    Projection(),
+    LiteAsppDecoder(),
+    AsppDecoder(),
+    NetworkOperator(),
+):
+    OPERATORS.add(_operator)
+
+__all__ = ["OPERATORS", "Layer", "Operator", "network_workload", "operator_of", "parts"]

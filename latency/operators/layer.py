@@ -1,0 +1,51 @@
+"""Layers an operator is made of, as far as counting needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from latency.workload import Shape
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One counted layer and the tensor it writes.
+
+    Counting convention of SqueezeNAS: a convolution counts output elements x kernel height x kernel width x
+    input channels / groups; bias, batch normalisation, activation, pooling and resizing count 0 MACs.
+    Parameters are convolution weights and biases, and weight and bias of batch normalisation.
+
+    Attributes:
+        output: shape of what the layer writes, for one image.
+        macs: multiply-accumulates for one image.
+        parameters: trainable numbers.
+    """
+
+    output: Shape
+    macs: int = 0
+    parameters: int = 0
+
+
+def output_size(size: int, stride: int) -> int:
+    """Pixels along one axis after a stride, with the padding that keeps the size at stride 1."""
+    return -(-size // stride)
+
+
+def convolution(
+    source: Shape,
+    channels: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    *,
+    bias: bool = False,
+    norm: bool = True,
+) -> Layer:
+    """A convolution that keeps the size at stride 1, with its batch normalisation if ``norm``."""
+    height, width = output_size(source[1], stride), output_size(source[2], stride)
+    weights = channels * kernel * kernel * source[0] // groups
+    return Layer(
+        output=(channels, height, width),
+        macs=weights * height * width,
+        parameters=weights + channels * bias + 2 * channels * norm,
+    )

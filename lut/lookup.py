@@ -1,0 +1,131 @@
+"""From a table to arrays: what each candidate of each unit costs, and what all networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from devices import WrongUse
+from latency import NOTHING, Environment, Estimate, Failure, Workload, operator_of, total, unique
+from lut.table import Table
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+_CHUNK = 8192
+"""Architectures summed at a time: their indices and partial sums stay in a core's own cache."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Latencies of a grid of workloads, read from a table.
+
+    Attributes:
+        mean_s: latency of each candidate, shape (units, candidates), seconds. NaN where the candidate failed on the
+            device, so that no network with it compares as within any limit.
+        deviation_s: standard deviation of each, same shape.
+        fixed: latency of what every network shares.
+        environment: where the times come from.
+    """
+
+    mean_s: Array
+    deviation_s: Array
+    fixed: Estimate
+    environment: Environment
+
+    @staticmethod
+    def read(
+        table: Table,
+        grid: Sequence[Sequence[Workload]],
+        fixed: Sequence[Workload],
+        *,
+        fill_command: str = "profile-device",
+    ) -> Lookup:
+        """Look up every candidate and the fixed part.
+
+        Args:
+            table: rows of one environment.
+            grid: ``grid[unit][candidate]``; all units have equally many candidates.
+            fixed: workloads that every network has.
+            fill_command: the command that measures what is missing, for the message.
+
+        Raises:
+            WrongUse: rows are missing, with the command that fills them; the table mixes environments; or a
+                workload of the fixed part failed on the device.
+        """
+        environment = table.environment()
+        _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
+        cells = [[_estimate(table, workload, environment) for workload in unit] for unit in grid]
+        shared = []
+        for workload in fixed:
+            outcome = table.outcome(workload, environment)
+            if isinstance(outcome, Failure):
+                raise WrongUse(f"{workload.describe()} is part of every network and failed there: {outcome.reason}.")
+            shared.append(_estimate(table, workload, environment) or NOTHING)
+        return Lookup(
+            mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
+            deviation_s=np.array(
+                [[np.nan if cell is None else cell.standard_deviation_s for cell in unit] for unit in cells]
+            ),
+            fixed=total(shared),
+            environment=environment,
+        )
+
+    def estimate(self, architecture: Sequence[int]) -> Estimate:
+        """The latency of one architecture: a candidate index for each unit; errors are taken to be independent.
+
+        Raises:
+            WrongUse: a candidate it has failed on the device.
+        """
+        picks = np.asarray(architecture)
+        units = np.arange(len(picks))
+        means, deviations = self.mean_s[units, picks], self.deviation_s[units, picks]
+        if np.isnan(means).any():
+            raise WrongUse(f"Unit {int(np.flatnonzero(np.isnan(means))[0])} has a candidate that failed on the device.")
+        parts = (Estimate(float(mean), float(sd)) for mean, sd in zip(means, deviations, strict=True))
+        return total([self.fixed, *parts])
+
+
+def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integer]) -> Array:
+    """Cost of many architectures at once: fixed part plus the cost of each unit's pick.
+
+    Args:
+        costs: shape (units, candidates).
+        fixed: added to every sum.
+        architectures: candidate indices, shape (n, units).
+
+    Returns:
+        Sums, shape (n,), in the unit of ``costs``.
+    """
+    sums = np.full(len(architectures), fixed, dtype=np.float64)
+    for start in range(0, len(architectures), _CHUNK):
+        by_unit = architectures[start : start + _CHUNK].T.astype(np.intp)
+        part = sums[start : start + _CHUNK]
+        for unit_costs, picks in zip(costs, by_unit, strict=True):
+            part += unit_costs.take(picks)
+    return sums
+
+
+def measurable(workloads: Sequence[Workload]) -> tuple[Workload, ...]:
+    """The different workloads that take any time: those whose operator leaves a trace in a network."""
+    return tuple(workload for workload in unique(workloads) if not operator_of(workload).is_free)
+
+
+def _estimate(table: Table, workload: Workload, environment: Environment) -> Estimate | None:
+    """The latency of ``workload``; None when it failed. It is in the table: ``_refuse_missing`` has looked."""
+    if operator_of(workload).is_free:
+        return NOTHING
+    outcome = table.outcome(workload, environment)
+    return None if outcome is None or isinstance(outcome, Failure) else outcome.estimate()
+
+
+def _refuse_missing(table: Table, environment: Environment, workloads: list[Workload], fill_command: str) -> None:
+    missing = [workload for workload in measurable(workloads) if table.outcome(workload, environment) is None]
+    if missing:
+        raise WrongUse(
+            f"The table lacks {len(missing)} of {len(measurable(workloads))} entries, {missing[0].describe()} for one. "
+            f"This command fills them: {fill_command}"
+        )

@@ -1,0 +1,46 @@
+"""Draw from a learned policy within the limit: the last step of a differentiable search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from search.strategies.strategy import Strategy, Trial
+from search.strategies.within import Array, WithinLimit
+
+_DRAWS_PER_NETWORK = 20
+"""Draws made for each network asked for; a policy that has converged repeats itself and yields fewer."""
+
+
+@final
+class PolicyStrategy(Strategy):
+    """Proposes the most probable network within the limit, then networks drawn from the policy.
+
+    SqueezeNAS samples candidate networks by the Gumbel-Softmax trick after the search has converged and keeps the best
+    on the validation set; a Gumbel arg-max is a draw from the softmax, and here the draw is conditioned on the limit.
+
+    Args:
+        policy: probability of each candidate, shape (units, candidates), rows sum to 1.
+        costs: cost of each candidate, same shape; NaN for one that cannot be picked.
+        budget: limit minus the cost of what all networks share.
+        seed: of the draws.
+    """
+
+    def __init__(self, policy: Array, costs: Array, budget: float, seed: int) -> None:
+        self._policy = policy
+        self._within = WithinLimit(costs, budget)
+        self._rng = np.random.default_rng(seed)
+        self._told = set[tuple[int, ...]]()
+
+    def ask(self, count: int) -> list[tuple[int, ...]]:
+        """Networks that were not told of yet, the most probable first."""
+        draws = self._within.draw(self._policy, count * _DRAWS_PER_NETWORK, self._rng)
+        rows = np.concatenate([self._within.most_probable(self._policy)[None], draws])
+        networks = dict.fromkeys(tuple(int(pick) for pick in row) for row in rows)
+        return [network for network in networks if network not in self._told][:count]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Remember what has been evaluated."""
+        self._told.update(trial.picks for trial in trials)
