@@ -2,7 +2,15 @@
 
 from latency.estimate import NOTHING, Estimate, Source, total
 from latency.measurement import Environment, Failure, Measurement, Outcome, Runtime
-from latency.onnx_export import OPSET, build_module, example_inputs, export_onnx, input_names
+from latency.onnx_export import (
+    OPSET,
+    build_module,
+    example_inputs,
+    export_onnx,
+    initialise,
+    input_names,
+    network_module,
+)
 from latency.operators import OPERATORS, Layer, Operator, network_workload, operator_of, parts
 from latency.profiler import Profiler, ProfilingError, TimedRun
 from latency.profilers import DummyProfiler, OrtCpuProfiler, open_profiler, profilers
@@ -35,9 +43,11 @@ __all__ = [
     "build_module",
     "example_inputs",
     "export_onnx",
+    "initialise",
     "input_names",
     "median",
     "median_interval",
+    "network_module",
     "network_workload",
     "open_profiler",
     "operator_of",

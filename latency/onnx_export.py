@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from latency.operators import operator_of
@@ -36,6 +37,26 @@ def build_module(workload: Workload, *, seed: int = _SEED) -> nn.Module:
         module = operator.build(workload)
         modules.initialise(module)
     return module
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw the weights of ``module`` anew from torch's global random state, as SqueezeNAS' public code does."""
+    from latency.operators import modules
+
+    modules.initialise(module)
+
+
+def network_module(encoder: Sequence[nn.Module], tap: int, decoder: nn.Module) -> nn.Module:
+    """The module of the operator ``network``, made of modules that may be shared with another one.
+
+    Args:
+        encoder: layers in order, each reading what the one before it writes.
+        tap: index of the layer whose output the decoder reads beside the last one's.
+        decoder: a module of two inputs.
+    """
+    from latency.operators import modules
+
+    return modules.Network(encoder, tap, decoder)
 
 
 def example_inputs(workload: Workload, *, seed: int = _SEED) -> tuple[Tensor, ...]:

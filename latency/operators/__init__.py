@@ -4,7 +4,7 @@ from latency.operators.blocks import ConvolutionBlock, FactorizedReduce, Identit
 from latency.operators.decoders import AsppDecoder, LiteAsppDecoder
 from latency.operators.layer import Layer
 from latency.operators.network import NetworkOperator, network_workload, parts
-from latency.operators.operator import OPERATORS, Operator, operator_of
+from latency.operators.contract import OPERATORS, Operator, operator_of
 
 for _operator in (
     ConvolutionBlock(),

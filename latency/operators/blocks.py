@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from latency.operators.layer import Layer, convolution, output_size
-from latency.operators.operator import Operator, integer
+from latency.operators.contract import Operator, integer
 from latency.workload import Workload
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class InvertedResidual(Operator):
         """(N, C, H, W) -> (N, channels, H / stride, W / stride)."""
         from latency.operators import modules
 
-        return modules.InvertedResidual(
-            workload.inputs[0][0], *(integer(workload, name) for name in self.attributes)
-        )
+        return modules.InvertedResidual(workload.inputs[0][0], *(integer(workload, name) for name in self.attributes))
 
 
 @final
@@ -104,9 +102,7 @@ class FactorizedReduce(Operator):
         """(N, C, H, W) -> (N, channels, H / 2, W / 2)."""
         from latency.operators import modules
 
-        return modules.FactorizedReduce(
-            workload.inputs[0][0], integer(workload, "channels"), workload.inputs[0][1:]
-        )
+        return modules.FactorizedReduce(workload.inputs[0][0], integer(workload, "channels"), workload.inputs[0][1:])
 
 
 @final

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from latency.operators.layer import Layer, convolution
-from latency.operators.operator import Operator, integer
+from latency.operators.contract import Operator, integer
 from latency.workload import Shape, Workload
 
 if TYPE_CHECKING:

@@ -62,7 +62,9 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to x (N, source, H, W)."""
-        x = functional.relu(x)
+        # In channels-last order the backward pass of a strided 1x1 convolution with few channels writes past its
+        # workspace and the process dies (oneDNN issue 6035). Costs nothing in the usual order.
+        x = functional.relu(x).contiguous()
         shifted = functional.pad(x, self.missing) if any(self.missing) else x
         return torch.cat([self.even(x), self.odd(shifted[:, :, 1:, 1:])], dim=1)
 

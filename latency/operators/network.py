@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from devices import WrongUse
 from latency.operators.layer import Layer
-from latency.operators.operator import Operator, integer, operator_of
+from latency.operators.contract import Operator, integer, operator_of
 from latency.workload import Value, Workload
 
 if TYPE_CHECKING:

@@ -76,47 +76,59 @@ SKIP = "skip"
 _REFERENCE = "k3e3g1"
 """In every unit, the hand-made network that limits in percent refer to: MobileNetV2's block at half its expansion."""
 
-MACROS: Mapping[str, Macro] = MappingProxyType({
-    "squeezenas-small": Macro(
-        stem=16,
-        stages=(Stage(16, 4, 2), Stage(24, 4, 2), Stage(40, 4, 2), Stage(48, 4, 1), Stage(96, 4, 1)),
-        head=256,
-        tap=7,
-        decoder="lr_aspp",
-        middle=128,
-    ),
-    "squeezenas-large": Macro(
-        stem=16,
-        stages=(
-            Stage(16, 1, 1), Stage(24, 4, 2), Stage(32, 4, 2), Stage(64, 4, 2),
-            Stage(96, 4, 1), Stage(160, 4, 1), Stage(160, 1, 1),
+MACROS: Mapping[str, Macro] = MappingProxyType(
+    {
+        "squeezenas-small": Macro(
+            stem=16,
+            stages=(Stage(16, 4, 2), Stage(24, 4, 2), Stage(40, 4, 2), Stage(48, 4, 1), Stage(96, 4, 1)),
+            head=256,
+            tap=7,
+            decoder="lr_aspp",
+            middle=128,
         ),
-        head=None,
-        tap=8,
-        decoder="lr_aspp",
-        middle=128,
-    ),
-    "squeezenas-xlarge": Macro(
-        stem=48,
-        stages=(
-            Stage(24, 1, 1), Stage(32, 4, 2), Stage(48, 4, 2), Stage(96, 4, 2),
-            Stage(144, 4, 1), Stage(240, 4, 1), Stage(320, 1, 1),
+        "squeezenas-large": Macro(
+            stem=16,
+            stages=(
+                Stage(16, 1, 1),
+                Stage(24, 4, 2),
+                Stage(32, 4, 2),
+                Stage(64, 4, 2),
+                Stage(96, 4, 1),
+                Stage(160, 4, 1),
+                Stage(160, 1, 1),
+            ),
+            head=None,
+            tap=8,
+            decoder="lr_aspp",
+            middle=128,
         ),
-        head=None,
-        tap=4,
-        decoder="aspp",
-        middle=160,
-    ),
-    # squeezenas-small at half width and half depth; every rule that makes the space is the same.
-    "demo": Macro(
-        stem=8,
-        stages=(Stage(8, 2, 2), Stage(12, 2, 2), Stage(20, 2, 2), Stage(24, 2, 1), Stage(48, 2, 1)),
-        head=128,
-        tap=3,
-        decoder="lr_aspp",
-        middle=64,
-    ),
-})
+        "squeezenas-xlarge": Macro(
+            stem=48,
+            stages=(
+                Stage(24, 1, 1),
+                Stage(32, 4, 2),
+                Stage(48, 4, 2),
+                Stage(96, 4, 2),
+                Stage(144, 4, 1),
+                Stage(240, 4, 1),
+                Stage(320, 1, 1),
+            ),
+            head=None,
+            tap=4,
+            decoder="aspp",
+            middle=160,
+        ),
+        # squeezenas-small at half width and half depth; every rule that makes the space is the same.
+        "demo": Macro(
+            stem=8,
+            stages=(Stage(8, 2, 2), Stage(12, 2, 2), Stage(20, 2, 2), Stage(24, 2, 1), Stage(48, 2, 1)),
+            head=128,
+            tap=3,
+            decoder="lr_aspp",
+            middle=64,
+        ),
+    }
+)
 """The spaces by name."""
 
 
@@ -201,30 +213,50 @@ def _published(text: str) -> tuple[str, ...]:
     return tuple(name for name in text.split() if name != "|")
 
 
-PUBLISHED: Mapping[str, tuple[str, Sequence[str]]] = MappingProxyType({
-    "mac_small": ("squeezenas-small", _published(
-        "k3e1g2 k3e1g1 k3e1g1 k3e1g2 | k5e6g1 k3e1g1 k3e1g1 k3e1g2d2 | k5e6g1 k3e6g1d2 skip k3e1g2 | "
-        "k5e6g1 k3e3g1d2 k3e1g1d2 k3e1g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2"
-    )),
-    "lat_small": ("squeezenas-small", _published(
-        "k3e1g1 skip skip skip | k3e6g1 k3e6g1 skip skip | k5e6g1 k3e6g1d2 k5e1g2 k3e1g2 | "
-        "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1d2 | k3e6g1d2 k3e3g1d2 k3e3g1d2 k3e3g1d2"
-    )),
-    "mac_large": ("squeezenas-large", _published(
-        "k3e1g2 | k3e6g1 k3e1g2d2 k3e1g2 k3e1g2 | k5e6g1 k5e6g1 k3e6g1d2 k5e6g1 | k5e6g1 k5e6g1 k5e1g1 k3e3g1 | "
-        "k5e6g1 k3e1g1 k5e1g1 k3e3g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e1g1d2"
-    )),
-    "lat_large": ("squeezenas-large", _published(
-        "skip | k3e6g1 k3e3g1 k3e1g1d2 k3e3g1 | k5e6g1 k3e6g1 k3e3g1 k3e6g1d2 | k5e6g1 k5e1g1 k5e1g1 k5e1g2 | "
-        "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1 | k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e6g1d2 | k3e6g1d2"
-    )),
-    "mac_xlarge": ("squeezenas-xlarge", _published(
-        "k3e1g2 | k3e3g1 k3e1g2 k5e1g1 k3e3g1d2 | k5e6g1 k5e1g2 k3e1g2d2 k3e3g1 | k5e6g1 k3e3g1 skip k3e1g2d2 | "
-        "k5e6g1 k3e1g1 k5e6g1 skip | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e3g1d2"
-    )),
-    "lat_xlarge": ("squeezenas-xlarge", _published(
-        "skip | k3e3g1 k3e3g1 k3e3g1 k3e1g1d2 | k3e6g1 k3e3g1 k5e6g1 k5e1g2 | k5e6g1 k3e6g1 k3e1g2d2 k3e6g1 | "
-        "k5e6g1 k3e3g1d2 k3e1g2d2 k3e3g1 | k3e6g1d2 k3e3g1d2 k5e1g1 k3e3g1d2 | k3e6g1d2"
-    )),
-})
+PUBLISHED: Mapping[str, tuple[str, Sequence[str]]] = MappingProxyType(
+    {
+        "mac_small": (
+            "squeezenas-small",
+            _published(
+                "k3e1g2 k3e1g1 k3e1g1 k3e1g2 | k5e6g1 k3e1g1 k3e1g1 k3e1g2d2 | k5e6g1 k3e6g1d2 skip k3e1g2 | "
+                "k5e6g1 k3e3g1d2 k3e1g1d2 k3e1g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2"
+            ),
+        ),
+        "lat_small": (
+            "squeezenas-small",
+            _published(
+                "k3e1g1 skip skip skip | k3e6g1 k3e6g1 skip skip | k5e6g1 k3e6g1d2 k5e1g2 k3e1g2 | "
+                "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1d2 | k3e6g1d2 k3e3g1d2 k3e3g1d2 k3e3g1d2"
+            ),
+        ),
+        "mac_large": (
+            "squeezenas-large",
+            _published(
+                "k3e1g2 | k3e6g1 k3e1g2d2 k3e1g2 k3e1g2 | k5e6g1 k5e6g1 k3e6g1d2 k5e6g1 | k5e6g1 k5e6g1 k5e1g1 k3e3g1 | "
+                "k5e6g1 k3e1g1 k5e1g1 k3e3g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e1g1d2"
+            ),
+        ),
+        "lat_large": (
+            "squeezenas-large",
+            _published(
+                "skip | k3e6g1 k3e3g1 k3e1g1d2 k3e3g1 | k5e6g1 k3e6g1 k3e3g1 k3e6g1d2 | k5e6g1 k5e1g1 k5e1g1 k5e1g2 | "
+                "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1 | k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e6g1d2 | k3e6g1d2"
+            ),
+        ),
+        "mac_xlarge": (
+            "squeezenas-xlarge",
+            _published(
+                "k3e1g2 | k3e3g1 k3e1g2 k5e1g1 k3e3g1d2 | k5e6g1 k5e1g2 k3e1g2d2 k3e3g1 | k5e6g1 k3e3g1 skip k3e1g2d2 | "
+                "k5e6g1 k3e1g1 k5e6g1 skip | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e3g1d2"
+            ),
+        ),
+        "lat_xlarge": (
+            "squeezenas-xlarge",
+            _published(
+                "skip | k3e3g1 k3e3g1 k3e3g1 k3e1g1d2 | k3e6g1 k3e3g1 k5e6g1 k5e1g2 | k5e6g1 k3e6g1 k3e1g2d2 k3e6g1 | "
+                "k5e6g1 k3e3g1d2 k3e1g2d2 k3e3g1 | k3e6g1d2 k3e3g1d2 k5e1g1 k3e3g1d2 | k3e6g1d2"
+            ),
+        ),
+    }
+)
 """The six networks that SqueezeNAS published: name -> space, candidate of each unit."""

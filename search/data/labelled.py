@@ -1,0 +1,95 @@
+"""Images with a class for every pixel: what a search trains and scores networks on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices import WrongUse
+
+IGNORE = 255
+"""The label id of pixels that are neither trained on nor scored, as in the files of Cityscapes."""
+
+SPLITS = ("train", "val", "test")
+"""The names of the three parts that every source of images has."""
+
+Picture = NDArray[np.uint8]
+"""Red, green and blue from 0 to 255, of shape (height, width, 3)."""
+
+Labels = NDArray[np.uint8]
+"""Class ids of shape (height, width); :data:`IGNORE` where a pixel does not count."""
+
+
+class LabelledImages(ABC):
+    """One split of a set of images, every pixel of which has a class.
+
+    All images come out at one size, so that they can be stacked. Reading the same index twice gives the same
+    arrays, in whatever order and in whatever process.
+
+    Attributes:
+        name: the data set and its split in words, for headings (``"CamVid, test"``).
+        classes: the class names; a class id is a position in this tuple.
+        palette: red, green and blue from 0 to 255 to draw each class with.
+        size: height and width of what :meth:`read` returns, in pixels.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    size: tuple[int, int]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many images there are, at least 1."""
+
+    @abstractmethod
+    def read(self, index: int) -> tuple[Picture, Labels]:
+        """One image and its labels.
+
+        Args:
+            index: from 0 up to, and not including, the number of images.
+
+        Returns:
+            The picture, uint8 of shape (height, width, 3), and its class ids, uint8 of shape (height, width),
+            255 where a pixel does not count.
+
+        Raises:
+            WrongUse: there is no such index, or the files behind it do not hold what they must.
+        """
+
+
+def checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The size as it was given, once it is known to be one.
+
+    Args:
+        size: height and width in pixels.
+
+    Raises:
+        WrongUse: one of the two is below 1.
+    """
+    height, width = size
+    if height < 1 or width < 1:
+        raise WrongUse(
+            f"An image size is (height, width), both at least 1 pixel; got ({height}, {width}). Use (96, 192), say."
+        )
+    return height, width
+
+
+def checked_index(index: int, images: LabelledImages) -> int:
+    """The index as it was given, once it is known to be one of ``images``.
+
+    Args:
+        index: the index asked for.
+        images: where it should lie.
+
+    Raises:
+        WrongUse: it is negative or too large.
+    """
+    if not 0 <= index < len(images):
+        raise WrongUse(
+            f"An index into {images.name} goes from 0 to {len(images) - 1}; got {index}. "
+            "Use one in that range, or open more images."
+        )
+    return index

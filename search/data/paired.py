@@ -1,0 +1,194 @@
+"""Pictures and label files that belong together: found by name, checked, and read at the wanted size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from devices import WrongUse
+from search.data.labelled import Labels, Picture
+
+NAMES_SHOWN = 3
+"""How many file names an error lists: enough to see the pattern, few enough to read."""
+
+INVALID = 254
+"""Marks the ids in a label table that a label file must not hold; no data set here has 254 classes."""
+
+
+@final
+@dataclass(frozen=True)
+class Pair:
+    """A picture and the file with its labels.
+
+    Attributes:
+        image: a picture that Pillow can read.
+        labels: a picture of one channel that holds label ids.
+    """
+
+    image: Path
+    labels: Path
+
+
+def label_table(known: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Class ids by label id, to translate a whole label file at once.
+
+    Args:
+        known: the class id, or 255 for pixels that do not count, for each label id that a file may hold.
+
+    Returns:
+        A table of shape (256,); label ids that are not in ``known`` lead to :data:`INVALID`.
+    """
+    table = np.full(256, INVALID, dtype=np.uint8)
+    for label_id, class_id in known.items():
+        table[label_id] = class_id
+    return table
+
+
+def require_folder(folder: Path, what: str) -> Path:
+    """The folder itself, once it is known to exist.
+
+    Args:
+        folder: where it should be.
+        what: what it should hold, for the error.
+
+    Raises:
+        WrongUse: it is not there, or it is a file.
+    """
+    if not folder.is_dir():
+        beside = sorted(entry.name for entry in folder.parent.iterdir()) if folder.parent.is_dir() else []
+        raise WrongUse(
+            f"{folder} must be a folder with {what}; it is not there. In {folder.parent} there is: "
+            f"{_some(beside)}. Check the path and unpack the data set there."
+        )
+    return folder
+
+
+def match(images: Mapping[str, Path], labels: Mapping[str, Path], where: Path) -> tuple[Pair, ...]:
+    """Pictures and label files joined by their common name, in the order of the names.
+
+    Args:
+        images: the pictures, by the part of the name that both files share.
+        labels: the label files, by the same part.
+        where: the folder they come from, for the error.
+
+    Raises:
+        WrongUse: there are no pictures at all, or a file has no partner.
+    """
+    if not images and not labels:
+        raise WrongUse(f"{where} must hold at least one picture with its labels; it holds none. Unpack the data there.")
+    for kind, left, right in (("picture", images, labels), ("label file", labels, images)):
+        alone = sorted(left.keys() - right.keys())
+        if alone:
+            raise WrongUse(
+                f"Each picture under {where} needs one label file of the same name and the reverse; {len(alone)} of "
+                f"{len(left)} {kind}s have no partner: {_some(alone)}. Add the missing files or remove these."
+            )
+    return tuple(Pair(images[name], labels[name]) for name in sorted(images))
+
+
+def spread(pairs: tuple[Pair, ...], count: int | None, where: Path) -> tuple[Pair, ...]:
+    """``count`` pairs at even distances: neighbouring names are neighbouring frames of one drive.
+
+    Args:
+        pairs: all of them, in the order of their names.
+        count: how many to keep; None keeps all.
+        where: the folder they come from, for the error.
+
+    Raises:
+        WrongUse: ``count`` is below 1 or above the number of pairs.
+    """
+    if count is None:
+        return pairs
+    if not 1 <= count <= len(pairs):
+        raise WrongUse(
+            f"The number of images must be between 1 and {len(pairs)}, which is what {where} holds; got {count}. "
+            "Ask for fewer, or leave it out to use all."
+        )
+    return tuple(pairs[position * len(pairs) // count] for position in range(count))
+
+
+def read_pair(pair: Pair, size: tuple[int, int], table: NDArray[np.uint8]) -> tuple[Picture, Labels]:
+    """A picture and its class ids at the wanted size.
+
+    Args:
+        pair: the two files.
+        size: height and width to resize to, in pixels.
+        table: class ids by label id, from :func:`label_table`.
+
+    Returns:
+        uint8 arrays of shape (height, width, 3) and (height, width).
+
+    Raises:
+        WrongUse: a file is no picture, the two differ in size, or a label id is not in the table.
+    """
+    image, labels = _opened(pair.image), _opened(pair.labels)
+    if image.size != labels.size:
+        raise WrongUse(
+            f"A picture and its labels must have the same size; {pair.image} is {_by(image)} and {pair.labels} is "
+            f"{_by(labels)}. Export the labels again at the size of the picture."
+        )
+    class_ids = _translated(labels, table, pair.labels)
+    wanted = (size[1], size[0])
+    if image.size == wanted:
+        return np.array(image.convert("RGB")), class_ids
+    # Pillow's bilinear filter widens when it shrinks, so that fine textures do not alias. Labels are names and
+    # not quantities: only the nearest one makes sense.
+    small = image.convert("RGB").resize(wanted, Image.Resampling.BILINEAR)
+    return np.array(small), np.array(Image.fromarray(class_ids).resize(wanted, Image.Resampling.NEAREST))
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with path.open("rb") as file:
+            image = Image.open(file)
+            image.load()
+    # Pillow reports a damaged part of a PNG as a SyntaxError.
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise WrongUse(f"{path} must be a picture; reading it ended with: {error}. Download the file again.") from error
+    return image
+
+
+def _translated(labels: Image.Image, table: NDArray[np.uint8], path: Path) -> Labels:
+    """Label ids from a file, as class ids of the same shape."""
+    if labels.mode not in {"L", "P", "I", "I;16"}:
+        raise WrongUse(
+            f"A label file must have one channel of label ids; {path} has the mode {labels.mode}. "
+            "Use the files with ids, not the coloured ones."
+        )
+    label_ids = np.asarray(labels).astype(np.int64)
+    inside = (label_ids >= 0) & (label_ids < len(table))
+    class_ids: Labels = table[np.where(inside, label_ids, 0)]
+    wrong = np.unique(label_ids[~inside | (class_ids == INVALID)])
+    if wrong.size:
+        known = [int(label_id) for label_id in np.flatnonzero(table != INVALID)]
+        raise WrongUse(
+            f"Label ids in {path} must be among {_ranges(known)}; it also holds {_some([str(i) for i in wrong])}. "
+            "Use the original label files of this data set, or convert their ids."
+        )
+    return class_ids
+
+
+def _by(image: Image.Image) -> str:
+    return f"{image.size[0]} x {image.size[1]}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return (", ".join(names[:NAMES_SHOWN]) or "nothing") + more
+
+
+def _ranges(ids: list[int]) -> str:
+    """Sorted ids in words, with runs as ``0-33``."""
+    runs: list[list[int]] = []
+    for label_id in ids:
+        if runs and label_id == runs[-1][-1] + 1:
+            runs[-1].append(label_id)
+        else:
+            runs.append([label_id])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,0 +1,226 @@
+"""Differentiable search: train a supernet and a policy, then pick the best network within the limit.
+
+Weights alone first, then alternating between weights and policy on separate halves of the training images (FBNet,
+section 4.1; SqueezeNAS). The policy's loss is cross entropy plus the expected cost above the limit, from the table.
+At last networks are drawn from the policy within the limit and scored with the weights they inherit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor
+
+from devices import WrongUse
+from search.checkpoint import (
+    load_checkpoint,
+    module_tensors,
+    optimizer_tensors,
+    restore_module,
+    restore_optimizer,
+    save_checkpoint,
+)
+from search.data import Batches, LabelledImages, Labels, Picture
+from search.loop import best, run
+from search.objective import Objective
+from search.recipe import SearchRecipe
+from search.strategies import PolicyStrategy, Trial
+from search.supernet import Policy, Supernet, uniform_paths
+from search.training import CHECKPOINT_EVERY_S, recalibrate, score_network, segmentation_loss
+
+Tell = Callable[[str, int, int, str], None]
+"""Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""
+
+_WEIGHTS, _POLICY = 0, 1
+"""Which half of the training images, and which stream of random numbers."""
+
+
+@final
+class Half(LabelledImages):
+    """Every other image of a set, beginning with the first or the second."""
+
+    def __init__(self, images: LabelledImages, first: int) -> None:
+        self.name = f"{images.name}, every other image"
+        self.classes, self.palette, self.size = images.classes, images.palette, images.size
+        self._images = images
+        self._indices = range(first, len(images), 2)
+
+    def __len__(self) -> int:
+        """How many images this half has."""
+        return len(self._indices)
+
+    def read(self, index: int) -> tuple[Picture, Labels]:
+        """Image and labels, as the whole set reads them."""
+        return self._images.read(self._indices[index])
+
+
+@final
+class DifferentiableSearch:
+    """One search on one objective, resumable from its checkpoint.
+
+    Args:
+        objective: what is limited; its costs enter the loss.
+        limit: in the objective's unit.
+        train: images whose halves train weights and policy.
+        validation: images that candidates are scored on.
+        recipe: lengths and rates.
+        seed: of everything that is drawn.
+        checkpoint: file to go on from and to write; the history of candidates is written beside it.
+
+    Raises:
+        NoAnswer: no network is within the limit.
+        WrongUse: there are fewer than two training images.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        limit: float,
+        train: LabelledImages,
+        validation: LabelledImages,
+        recipe: SearchRecipe,
+        seed: int,
+        checkpoint: Path,
+    ) -> None:
+        objective.refuse_impossible(limit)
+        if len(train) < 2:
+            raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
+        self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
+        self._validation, self._checkpoint = validation, checkpoint
+        self._batches = [
+            Batches(Half(train, first), recipe.batch_size, seed=seed, augment=first == _WEIGHTS) for first in (0, 1)
+        ]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._supernet = Supernet(objective.space)
+        self._policy = Policy(torch.from_numpy(objective.costs), objective.fixed)
+        self._weights_optimizer = torch.optim.SGD(
+            self._supernet.parameters(), recipe.weights_rate, momentum=0.9, weight_decay=recipe.weight_decay
+        )
+        self._policy_optimizer = torch.optim.Adam(self._policy.parameters(), recipe.policy_rate, betas=(0.5, 0.999))
+
+    def search(self, tell: Tell = lambda stage, done, steps, words: None) -> tuple[Trial, list[Trial]]:
+        """Train, draw, score.
+
+        Args:
+            tell: progress.
+
+        Returns:
+            The best network within the limit, and all that were scored.
+        """
+        self._train(tell)
+        policy = self._policy.probabilities().detach().double().numpy()
+        budget = self._limit - self._objective.fixed
+        strategy = PolicyStrategy(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
+
+        def told(trials: Sequence[Trial]) -> None:
+            known = max((trial.score for trial in trials if trial.score is not None), default=None)
+            words = "" if known is None else f"best mIoU {known:.3f}"
+            tell("candidates", len(trials), self._recipe.candidates, words)
+
+        history = self._checkpoint.with_suffix(".trials.jsonl")
+        trials = run(strategy, self._score, self._objective, self._limit, self._recipe.candidates, history, tell=told)
+        return best(trials, self._objective, self._limit), trials
+
+    def _train(self, tell: Tell) -> None:
+        recipe = self._recipe
+        steps = recipe.warm_up_steps + recipe.alternating_steps
+        first = self._resume()
+        pictures = self._batches[_WEIGHTS].take(steps, first_step=first)
+        alternating = max(0, first - recipe.warm_up_steps)
+        held_out = self._batches[_POLICY].take(recipe.alternating_steps, first_step=alternating)
+        saved_at = time.monotonic()
+        for step, batch in enumerate(pictures, first):
+            self._weights_step(batch, step, steps)
+            if step >= recipe.warm_up_steps:
+                self._policy_step(next(held_out), step)
+            expected = self._objective.format(self._policy.expected_cost().item())
+            tell("supernet", step + 1, steps, f"expected {expected}, limit {self._objective.format(self._limit)}")
+            if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+                self._save(step + 1)
+                saved_at = time.monotonic()
+
+    def _weights_step(self, batch: tuple[Tensor, Tensor], step: int, steps: int) -> None:
+        """One step on the weights: of a network drawn uniformly at first, of one drawn from the policy later."""
+        pictures, labels = batch
+        generator = self._generator(_WEIGHTS, step)
+        if step < self._recipe.warm_up_steps:
+            mixture = uniform_paths(self._policy, generator)
+        else:
+            mixture = self._draw(step, generator, len(pictures)).detach()
+        cosine = (1 + torch.cos(torch.tensor(torch.pi * step / steps))) / 2
+        self._weights_optimizer.param_groups[0]["lr"] = self._recipe.weights_rate * float(cosine)
+        self._weights_optimizer.zero_grad(set_to_none=True)
+        segmentation_loss(self._supernet(pictures, mixture), labels).backward()  # type: ignore[no-untyped-call]
+        self._weights_optimizer.step()
+
+    def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
+        """One step on the logits: cross entropy plus the share by which the expected cost is above the limit."""
+        pictures, labels = batch
+        mixture = self._draw(step, self._generator(_POLICY, step), len(pictures))
+        excess = torch.relu(self._policy.expected_cost() / self._limit - 1)
+        loss = segmentation_loss(self._supernet(pictures, mixture), labels) + self._recipe.cost_weight * excess
+        self._policy_optimizer.zero_grad(set_to_none=True)
+        self._policy.logits.grad = torch.autograd.grad(loss, self._policy.logits)[0]
+        self._policy_optimizer.step()
+
+    def _draw(self, step: int, generator: torch.Generator, images: int) -> Tensor:
+        """Mixtures at this step's temperature: one for each image where all candidates are computed, else one."""
+        recipe = self._recipe
+        share = (step - recipe.warm_up_steps) / max(1, recipe.alternating_steps - 1)
+        temperature = recipe.first_temperature * (recipe.last_temperature / recipe.first_temperature) ** share
+        return self._policy.draw(temperature, generator, soft=recipe.soft, images=images if recipe.soft else 1)
+
+    def _score(self, picks: tuple[int, ...]) -> float:
+        network = self._supernet.pick(picks)
+        recalibrate(network, self._batches[_WEIGHTS], self._recipe.recalibration_batches)
+        return score_network(network, self._validation)[0]
+
+    def _generator(self, stream: int, step: int) -> torch.Generator:
+        """Random numbers that depend on the step alone, so that a resumed search draws what it would have drawn."""
+        words = torch.tensor([self._seed, stream, step])
+        return torch.Generator().manual_seed(int((words * torch.tensor([1_000_003, 500_009, 1])).sum()))
+
+    def _identity(self) -> dict[str, object]:
+        space = self._objective.space
+        images = [len(batches.images) for batches in self._batches]
+        return {
+            "space": space.name,
+            "input_size": list(space.input_size),
+            "classes": space.classes,
+            "objective": self._objective.name,
+            "limit": self._limit,
+            "seed": self._seed,
+            "images": images,
+            "steps": [self._recipe.warm_up_steps, self._recipe.alternating_steps],
+        }
+
+    def _save(self, step: int) -> None:
+        tensors = {
+            **module_tensors("supernet", self._supernet),
+            **module_tensors("policy", self._policy),
+            **optimizer_tensors("weights_optimizer", self._weights_optimizer),
+            **optimizer_tensors("policy_optimizer", self._policy_optimizer),
+        }
+        save_checkpoint(self._checkpoint, tensors, {**self._identity(), "step": step})
+
+    def _resume(self) -> int:
+        if not self._checkpoint.exists():
+            return 0
+        tensors, values = load_checkpoint(self._checkpoint)
+        step = int(values.pop("step"))
+        if values != self._identity():
+            differing = [name for name, value in self._identity().items() if values.get(name) != value]
+            raise WrongUse(
+                f"{self._checkpoint} belongs to another search: {', '.join(differing)} differ. "
+                "Move it away to begin anew, or choose another --out."
+            )
+        restore_module("supernet", self._supernet, tensors)
+        restore_module("policy", self._policy, tensors)
+        restore_optimizer("weights_optimizer", self._weights_optimizer, tensors)
+        restore_optimizer("policy_optimizer", self._policy_optimizer, tensors)
+        return step

@@ -1,0 +1,124 @@
+"""How long and how fast to search and to train: plain numbers, from a TOML file or the defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from devices import WrongUse, unknown_name
+
+
+@dataclass(frozen=True)
+class SearchRecipe:
+    """Numbers of a differentiable search. SqueezeNAS published none; these are for the demo's size.
+
+    Attributes:
+        warm_up_steps: steps on the weights alone, before the architecture is touched.
+        alternating_steps: pairs of steps after that, one on the weights and one on the architecture.
+        batch_size: images per step.
+        weights_rate: learning rate of the weights (SGD, momentum 0.9), cosine to 0 over all steps.
+        weight_decay: of the weights.
+        policy_rate: learning rate of the architecture logits (Adam).
+        cost_weight: weight of the expected cost above the limit in the loss.
+        first_temperature: of the Gumbel-Softmax at the first architecture step.
+        last_temperature: at the last; in between it falls exponentially.
+        candidates: networks drawn within the limit and scored with inherited weights.
+        recalibration_batches: training batches that renew the batch-norm statistics before a network is scored.
+        score_images: validation images a candidate is scored on.
+        soft: compute all candidates of a unit, as the published code does, in place of the one that was drawn.
+    """
+
+    warm_up_steps: int = 300
+    alternating_steps: int = 150
+    batch_size: int = 8
+    weights_rate: float = 0.1
+    weight_decay: float = 1e-4
+    policy_rate: float = 0.05
+    cost_weight: float = 2.0
+    first_temperature: float = 5.0
+    last_temperature: float = 0.5
+    candidates: int = 24
+    recalibration_batches: int = 4
+    score_images: int = 64
+    soft: bool = False
+
+
+@dataclass(frozen=True)
+class TrainRecipe:
+    """Numbers of training one network.
+
+    Attributes:
+        steps: optimiser steps.
+        batch_size: images per step.
+        rate: learning rate (SGD, momentum 0.9), falling with power 0.9 of the steps left ("poly").
+        weight_decay: of all weights.
+        images: training images to use or, of generated scenes, to generate.
+        test_images: images to score on.
+    """
+
+    steps: int = 400
+    batch_size: int = 8
+    rate: float = 0.1
+    weight_decay: float = 1e-4
+    images: int = 400
+    test_images: int = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Both recipes; written in TOML as the tables ``[search]`` and ``[train]``."""
+
+    search: SearchRecipe = SearchRecipe()
+    train: TrainRecipe = TrainRecipe()
+
+    @staticmethod
+    def read(path: Path | None) -> Recipe:
+        """Read a recipe; what a file leaves out keeps its default.
+
+        Raises:
+            WrongUse: the file cannot be read, is no TOML, or has an unknown name or a value of the wrong kind.
+        """
+        if path is None:
+            return Recipe()
+        try:
+            tables = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise WrongUse(f"{path} cannot be read ({error.strerror}).") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise WrongUse(f"{path} is no TOML file: {error}. A recipe has the tables [search] and [train].") from error
+        for name in tables:
+            if name not in {"search", "train"}:
+                raise unknown_name(f"table in {path}", name, ["search", "train"])
+        return Recipe(
+            _overridden(SearchRecipe(), tables.get("search", {}), f"[search] of {path}"),
+            _overridden(TrainRecipe(), tables.get("train", {}), f"[train] of {path}"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as plain values."""
+        return asdict(self)
+
+
+_R = TypeVar("_R", SearchRecipe, TrainRecipe)
+
+
+def _overridden(defaults: _R, values: Mapping[str, Any], where: str) -> _R:
+    known = asdict(defaults)
+    for name, value in values.items():
+        if name not in known:
+            raise unknown_name(f"setting in {where}", name, known)
+        if not _fits(known[name], value):
+            kind = "true or false" if isinstance(known[name], bool) else f"{type(known[name]).__name__} above or at 0"
+            raise WrongUse(f"{name} in {where} must be {kind}, such as {known[name]}; got {value!r}.")
+        known[name] = type(known[name])(value)
+    return type(defaults)(**known)
+
+
+def _fits(default: bool | int | float, value: object) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    kinds = (int, float) if isinstance(default, float) else (int,)
+    return isinstance(value, kinds) and float(value) >= 0  # type: ignore[arg-type]

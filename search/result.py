@@ -1,0 +1,81 @@
+"""The network that a search returned, as a file that other commands read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from devices import WrongUse
+from search.spaces import Architecture, Space, open_space
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found, and under which conditions.
+
+    Attributes:
+        name: what the network is called on the screen.
+        space: name of its space.
+        input_size: height and width of the input, in pixels.
+        classes: number of classes.
+        architecture: the candidate picked in each unit.
+        objective: ``macs`` or ``latency``.
+        limit: in MACs or seconds.
+        cost: of the network, in the same unit.
+        score: mIoU with inherited weights on the validation images, 0 to 1.
+        seed: of the search.
+        data: what it was searched on, in words.
+        recipe: lengths and rates of the search.
+    """
+
+    name: str
+    space: str
+    input_size: tuple[int, int]
+    classes: int
+    architecture: tuple[str, ...]
+    objective: str
+    limit: float
+    cost: float
+    score: float
+    seed: int
+    data: str
+    recipe: Mapping[str, Any]
+
+    def open(self) -> tuple[Space, Architecture]:
+        """The space, and the network in it."""
+        space = open_space(self.space, self.input_size, self.classes)
+        return space, space.architecture(self.architecture)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain values."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def write(self, path: Path) -> None:
+        """Write the result as JSON, making the folder if need be."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_json(), indent=1) + "\n")
+
+    @staticmethod
+    def read(path: Path) -> SearchResult:
+        """Read what ``write`` wrote.
+
+        Raises:
+            WrongUse: the file is missing or is no result of a search.
+        """
+        try:
+            values = json.loads(path.read_text())
+            schema = values.pop("schema")
+            if schema != SCHEMA:
+                raise WrongUse(f"{path} has schema {schema}, this paceline reads {SCHEMA}. Search again.")
+            values["input_size"] = tuple(values["input_size"])
+            values["architecture"] = tuple(values["architecture"])
+            return SearchResult(**values)
+        except OSError as error:
+            raise WrongUse(f"{path} cannot be read ({error.strerror}). `paceline search --out` writes one.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WrongUse(f"{path} is no result of a search ({error}). `paceline search --out` writes one.") from error

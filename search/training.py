@@ -1,0 +1,141 @@
+"""Training a network on labelled images, scoring it, and renewing its batch-norm statistics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from devices import WrongUse
+from search.checkpoint import (
+    load_checkpoint,
+    module_tensors,
+    optimizer_tensors,
+    restore_module,
+    restore_optimizer,
+    save_checkpoint,
+)
+from search.data import IGNORE, Batches, LabelledImages, class_iou, confusion_matrix, mean_iou
+from search.recipe import TrainRecipe
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Told after each step: steps done and steps in all."""
+
+CHECKPOINT_EVERY_S = 10.0
+"""Work that a kill may cost. A checkpoint of the demo takes some milliseconds."""
+
+_SCORE_BATCH = 16
+"""Images in a batch when scoring; it changes speed only."""
+
+
+def segmentation_loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over the pixels that count.
+
+    Args:
+        scores: (N, classes, height, width).
+        labels: class ids, int64 (N, height, width), 255 where a pixel does not count.
+    """
+    return functional.cross_entropy(scores, labels, ignore_index=IGNORE)
+
+
+def train_network(
+    network: nn.Module,
+    images: LabelledImages,
+    recipe: TrainRecipe,
+    seed: int,
+    checkpoint: Path,
+    tell: Tell = lambda done, steps: None,
+) -> None:
+    """Train ``network`` in place; go on from ``checkpoint`` where there is one, and leave the result there.
+
+    Args:
+        network: images (N, 3, height, width) -> class scores.
+        images: to train on.
+        recipe: steps, batch size, learning rate.
+        seed: of order and augmentation.
+        checkpoint: file to go on from and to write.
+        tell: progress.
+
+    Raises:
+        WrongUse: the checkpoint belongs to another training.
+    """
+    optimizer = torch.optim.SGD(network.parameters(), recipe.rate, momentum=0.9, weight_decay=recipe.weight_decay)
+    batches = Batches(images, recipe.batch_size, seed=seed, augment=True)
+    identity = {"seed": seed, "steps": recipe.steps, "batch_size": recipe.batch_size, "images": len(images)}
+    first = _resume(checkpoint, network, optimizer, identity)
+    network.train()
+    saved_at = time.monotonic()
+    for step, (pictures, labels) in enumerate(batches.take(recipe.steps, first_step=first), first):
+        optimizer.param_groups[0]["lr"] = recipe.rate * (1 - step / recipe.steps) ** 0.9
+        optimizer.zero_grad(set_to_none=True)
+        segmentation_loss(network(pictures), labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        tell(step + 1, recipe.steps)
+        if step + 1 == recipe.steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+            tensors = {**module_tensors("network", network), **optimizer_tensors("optimizer", optimizer)}
+            save_checkpoint(checkpoint, tensors, {**identity, "step": step + 1})
+            saved_at = time.monotonic()
+
+
+def score_network(network: nn.Module, images: LabelledImages) -> tuple[float, dict[str, float]]:
+    """Mean intersection over union on all images, and that of each class that occurs.
+
+    Args:
+        network: its mode is left as it was.
+        images: to score on.
+
+    Returns:
+        mIoU and IoU by class name, 0 to 1.
+    """
+    was_training = network.training
+    network.eval()
+    counts = None
+    with torch.inference_mode():
+        for pictures, labels in Batches(images, _SCORE_BATCH, seed=0, augment=False).all_batches():
+            predicted = network(pictures).argmax(dim=1)
+            part = confusion_matrix(labels.numpy(), predicted.numpy(), len(images.classes))
+            counts = part if counts is None else counts + part
+    network.train(was_training)
+    if counts is None:
+        raise WrongUse(f"{images.name} holds no image to score on.")
+    by_class = zip(images.classes, class_iou(counts).tolist(), strict=True)
+    return mean_iou(counts), {name: iou for name, iou in by_class if iou == iou}
+
+
+def recalibrate(network: nn.Module, batches: Batches, count: int) -> None:
+    """Renew batch-norm statistics as plain means over ``count`` training batches; weights are left alone.
+
+    A network picked from a supernet inherits statistics of all the paths that shared its layers.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    network.train()
+    with torch.no_grad():
+        for pictures, _ in batches.take(count):
+            network(pictures)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _resume(checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, int]) -> int:
+    """Restore from ``checkpoint`` where there is one; returns the step to go on from."""
+    if not checkpoint.exists():
+        return 0
+    tensors, values = load_checkpoint(checkpoint)
+    step = values.pop("step")
+    if values != identity:
+        raise WrongUse(
+            f"{checkpoint} belongs to another training ({values} there, {identity} here). "
+            "Move it away to begin anew, or choose another --out."
+        )
+    restore_module("network", network, tensors)
+    restore_optimizer("optimizer", optimizer, tensors)
+    return int(step)

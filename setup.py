@@ -1,0 +1,115 @@
+"""Packaging of paceline: all metadata lives here, ``pyproject.toml`` only configures the tools.
+
+The five packages are installed as they lie in the repository, so ``import lut`` in a checkout and ``import lut``
+after ``pip install`` find the same folder. ``docs/decisions/0001-packaging.md`` says why.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import setup
+
+README = Path(__file__).with_name("README.md")
+
+# Listed one by one: a folder that is not named here is not shipped, and tests/test_packaging.py compares this
+# list with what lies in the repository.
+PACKAGES = [
+    "devices",
+    "latency",
+    "latency.operators",
+    "latency.profilers",
+    "lut",
+    "paceline",
+    "paceline.commands",
+    "paceline.report",
+    "search",
+    "search.data",
+    "search.spaces",
+    "search.strategies",
+]
+
+PACKAGE_DATA = {
+    "devices": ["*.toml", "py.typed"],
+    "latency": ["py.typed"],
+    "lut": ["py.typed"],
+    "paceline": ["py.typed"],
+    "paceline.report": ["*.html"],
+    "search": ["py.typed"],
+}
+
+# No upper bounds: a cap on a library is a conflict handed to whoever installs paceline beside something else.
+REQUIREMENTS = [
+    "numpy>=1.26",
+    "onnx>=1.16",
+    "pillow>=10",
+    "rich>=13",
+    "safetensors>=0.4",
+    "scipy>=1.11",
+    "torch>=2.6",
+    "typer>=0.15.4",
+]
+
+# There is no `all`: `ort` and `ort-gpu` cannot live in one environment (both own the folder `onnxruntime/`, and
+# the one installed last wins without a word), and `tensorrt` is fetched from NVIDIA's own index while it installs.
+EXTRAS = {
+    # 1.23 is the oldest that was tried: it has wheels for Python 3.11 and 3.12, and its get_ep_devices() says what the
+    # machine really has, where get_available_providers() only says what was compiled in.
+    "ort": ["onnxruntime>=1.23"],
+    "ort-gpu": ["onnxruntime-gpu>=1.23"],
+    "tensorrt": ["tensorrt>=10"],
+    "tensorrt-rtx": ["tensorrt-rtx>=1.4"],
+    "pycuda": ["pycuda>=2024.1"],
+    "openvino": ["openvino>=2024.0"],
+    "ssh": ["asyncssh>=2.20"],
+    "ray": ["ray>=2.40"],
+    "report": ["jinja2>=3.1", "matplotlib>=3.8"],
+    # Exact versions of the tools are in constraints.txt.
+    "dev": [
+        "build",
+        "hypothesis",
+        "import-linter>=2.5",
+        "mypy",
+        "pytest>=8",
+        "ruff",
+        "scipy-stubs",
+        "setuptools>=77",
+        "wheel",
+    ],
+}
+
+setup(
+    name="paceline",
+    version="0.1.0",
+    description="Times every candidate block of a network on the device it will run on, and searches under a budget.",
+    long_description=README.read_text(encoding="utf-8") if README.is_file() else "",
+    long_description_content_type="text/markdown",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=["neural architecture search", "latency", "lookup table", "TensorRT", "ONNX Runtime", "benchmark"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: System :: Benchmark",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.11",
+    package_dir={"": "."},
+    packages=PACKAGES,
+    package_data=PACKAGE_DATA,
+    include_package_data=False,
+    zip_safe=False,
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            "paceline = paceline.command_line:main",
+            "profile-device = paceline.command_line:profile_device",
+        ],
+    },
+)

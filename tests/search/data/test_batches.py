@@ -1,0 +1,145 @@
+"""Batches: the same for the same seed, resumable, complete, and normalised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from devices import WrongUse
+from search.data import IGNORE, Batches, LabelledImages, Scenes, batches
+
+torch = pytest.importorskip("torch", reason="torch is not installed; batches are its tensors")
+
+
+class Numbered(LabelledImages):
+    """Images that carry their index in every pixel, and count how often they are read."""
+
+    def __init__(self, count: int, size: tuple[int, int] = (4, 8)) -> None:
+        self.name = "numbered images"
+        self.classes = tuple(str(index) for index in range(count))
+        self.palette = tuple((index, index, index) for index in range(count))
+        self.size = size
+        self.reads = [0] * count
+
+    def __len__(self) -> int:
+        return len(self.reads)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self.reads[index] += 1
+        return np.full((*self.size, 3), index, dtype=np.uint8), np.full(self.size, index, dtype=np.uint8)
+
+
+def order(made: Batches, steps: int, first_step: int = 0) -> list[list[int]]:
+    """The indices in each batch."""
+    return [labels[:, 0, 0].tolist() for _, labels in made.take(steps, first_step=first_step)]
+
+
+def test_shapes_and_types() -> None:
+    pictures, labels = next(iter(Batches(Scenes("train", (32, 64), count=5), 3, seed=0, augment=True).take(1)))
+    assert pictures.shape == (3, 3, 32, 64)
+    assert pictures.dtype == torch.float32
+    assert labels.shape == (3, 32, 64)
+    assert labels.dtype == torch.int64
+
+
+def test_pictures_are_normalised_as_imagenet_is() -> None:
+    images = Numbered(256, size=(1, 1))
+    pictures, _ = next(Batches(images, 256, seed=0, augment=False).all_batches())
+    expected = (128 / 255 - np.array(batches.MEAN)) / np.array(batches.DEVIATION)
+    np.testing.assert_allclose(pictures[128, :, 0, 0].numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("first_step", [0, 1, 5, 9])
+def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(augment: bool, first_step: int) -> None:
+    images = Scenes("train", (16, 32), count=7)
+    whole = list(Batches(images, 3, seed=2, augment=augment).take(9))[first_step:]
+    rest = list(Batches(images, 3, seed=2, augment=augment).take(9, first_step=first_step))
+    assert len(rest) == 9 - first_step
+    for (pictures, labels), (other_pictures, other_labels) in zip(whole, rest, strict=True):
+        assert torch.equal(pictures, other_pictures)
+        assert torch.equal(labels, other_labels)
+
+
+def test_each_epoch_has_every_image_once_in_another_order() -> None:
+    flat = np.array(order(Batches(Numbered(10), 4, seed=0, augment=False), 10)).ravel()
+    epochs = flat.reshape(4, 10)
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs.tolist())
+    assert len({tuple(epoch) for epoch in epochs.tolist()}) == 4
+
+
+def test_a_batch_may_be_larger_than_the_set() -> None:
+    batch = order(Batches(Numbered(3), 8, seed=0, augment=False), 1)[0]
+    assert sorted(batch[:3]) == sorted(batch[3:6]) == [0, 1, 2]
+    assert len(batch) == 8
+
+
+def test_the_seed_decides_the_order_and_augmenting_does_not() -> None:
+    same = [order(Batches(Numbered(20), 4, seed=1, augment=augment), 5) for augment in (False, True)]
+    assert same[0] == same[1]
+    assert order(Batches(Numbered(20), 4, seed=2, augment=False), 5) != same[0]
+
+
+def test_all_batches_is_one_ordered_pass_without_augmenting() -> None:
+    seen = list(Batches(Numbered(7), 3, seed=5, augment=True).all_batches())
+    assert [labels[:, 0, 0].tolist() for _, labels in seen] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_augmenting_moves_picture_and_labels_together() -> None:
+    """Where a picture is a drawing of its labels, it still is one after flips and zooms."""
+
+    class Drawn(Numbered):
+        def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            labels = np.zeros(self.size, dtype=np.uint8)
+            labels[8:24, 4:20] = 1
+            return np.repeat(200 * labels[..., None], 3, axis=2), labels
+
+    images = Drawn(1, size=(32, 64))
+    changed = 0
+    for pictures, labels in Batches(images, 1, seed=0, augment=True).take(20):
+        bright = pictures[0, 0] > (100 / 255 - batches.MEAN[0]) / batches.DEVIATION[0]
+        assert (bright == (labels[0] == 1)).float().mean() > 0.97
+        changed += int(not np.array_equal(labels[0].numpy(), images.read(0)[1]))
+    assert changed > 15
+
+
+def test_augmenting_invents_no_labels() -> None:
+    images = Scenes("train", (32, 64), count=4)
+    for _, labels in Batches(images, 4, seed=0, augment=True).take(3):
+        assert int(labels.max()) < len(images.classes) or int(labels.max()) == IGNORE
+
+
+def test_images_are_read_once_and_then_kept() -> None:
+    images = Numbered(6)
+    kept = Batches(images, 4, seed=0, augment=False)
+    order(kept, 12)
+    assert images.reads == [1] * 6
+
+
+def test_beyond_the_limit_images_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = Numbered(6)
+    one_image_bytes = 4 * 8 * 4
+    monkeypatch.setattr(batches, "CACHE_BYTES", 2 * one_image_bytes)
+    kept = Batches(images, 6, seed=0, augment=False)
+    first = [labels.tolist() for _, labels in kept.take(4)]
+    assert sorted(images.reads) == [1, 1, 4, 4, 4, 4]
+    monkeypatch.undo()
+    assert first == [labels.tolist() for _, labels in Batches(Numbered(6), 6, seed=0, augment=False).take(4)]
+
+
+def test_augmenting_leaves_the_kept_images_alone() -> None:
+    made = Batches(Scenes("train", (16, 32), count=3), 3, seed=0, augment=True)
+    before = [labels.clone() for _, labels in made.all_batches()]
+    list(made.take(5))
+    assert all(torch.equal(old, new) for old, (_, new) in zip(before, made.all_batches(), strict=True))
+
+
+def test_wrong_use_is_explained_at_once() -> None:
+    images = Numbered(3)
+    with pytest.raises(WrongUse, match="at least 1 image; got 0"):
+        Batches(images, 0, seed=0, augment=False)
+    with pytest.raises(WrongUse, match="at least 0; got -1"):
+        Batches(images, 1, seed=-1, augment=False)
+    for first_step in (-1, 6):
+        with pytest.raises(WrongUse, match=f"0 and the 5 steps of the whole run; got {first_step}"):
+            Batches(images, 1, seed=0, augment=False).take(5, first_step=first_step)

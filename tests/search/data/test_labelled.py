@@ -1,0 +1,36 @@
+"""What every source of labelled images promises, checked on generated and on real files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from devices import WrongUse
+from search.data import Scenes
+from search.data.labelled import checked_index, checked_size
+
+
+@pytest.mark.parametrize("size", [(0, 192), (96, 0), (-1, 5)])
+def test_a_size_below_one_pixel_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(WrongUse, match="at least 1 pixel"):
+        checked_size(size)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_an_index_outside_is_refused(index: int) -> None:
+    images = Scenes("val", (16, 32), count=3)
+    with pytest.raises(WrongUse, match="goes from 0 to 2"):
+        checked_index(index, images)
+    with pytest.raises(WrongUse, match=f"got {index}"):
+        images.read(index)
+
+
+def test_a_good_size_and_index_come_back() -> None:
+    assert checked_size((96, 192)) == (96, 192)
+    assert checked_index(2, Scenes("val", (16, 32), count=3)) == 2
+
+
+def test_palettes_tell_the_classes_apart() -> None:
+    images = Scenes("val", (16, 32), count=1)
+    assert len(set(images.palette)) == len(images.classes) == len(set(images.classes))
+    assert np.array(images.palette).max() <= 255
