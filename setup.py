@@ -36,6 +36,7 @@ PACKAGE_DATA = {
     "paceline": ["py.typed"],
     "paceline.report": ["*.html"],
     "search": ["py.typed"],
+    "search.spaces": ["*.toml"],
 }
 
 # No upper bounds: a cap on a library is a conflict handed to whoever installs paceline beside something else.

@@ -204,7 +204,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Trains three sizes of network on generated street scenes and shows whether larger ones score "
-        "higher. With the defaults it takes about ten minutes on two cores.",
+        "higher. With the defaults it takes about twelve minutes of one core.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--steps", type=int, default=300, help="optimiser steps for each network")

@@ -40,13 +40,13 @@ def load_catalog(path: Path | None = None) -> Mapping[str, Target]:
         Targets by name.
 
     Raises:
-        WrongUse: the file is no TOML, or an entry lacks a field or has an unknown one.
+        WrongUse: the file is missing or no TOML, or an entry lacks a field or has an unknown one.
     """
     source = path or Path(str(resources.files("devices") / "catalog.toml"))
     try:
-        entries = tomllib.loads(source.read_text())
+        entries = tomllib.loads(source.read_text(encoding="utf-8"))
         return {name: Target(name=name, **fields) for name, fields in entries.items()}
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise WrongUse(f"{source} is no catalog of targets: {error}. Compare it with devices/catalog.toml.") from error
 
 

@@ -51,5 +51,6 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     """The sum, taking errors to be independent; its source is the least certain of the parts."""
     known = tuple(estimates)
     deviation = sum(part.standard_deviation_s**2 for part in known) ** 0.5
-    source = max((part.source for part in known), key=_ORDER.index, default="measured")
+    sources: list[Source] = [part.source for part in known]
+    source = max(sources, key=_ORDER.index, default=_ORDER[0])
     return Estimate(sum(part.mean_s for part in known), deviation, source)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.operators import operator_of
@@ -86,8 +87,8 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
 
     model = build_module(workload) if module is None else module
     was_training = model.training
-    file = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
         # The exporter announces its own retirement on every call; the decision record says why it is used.
         warnings.simplefilter("ignore", DeprecationWarning)
         # Padding of an odd size is written as a slice that only the runtime folds; the graph is right either way.
@@ -96,7 +97,7 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
             torch.onnx.export(
                 model.eval(),
                 example_inputs(workload),
-                file,
+                str(file),
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=list(input_names(workload)),
@@ -104,4 +105,4 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
             )
         finally:
             model.train(was_training)
-    return file.getvalue()
+        return file.read_bytes()

@@ -50,7 +50,7 @@ class Table(Mapping[Key, Outcome]):
         self._outcomes: dict[Key, Outcome] = {}
         self._environments: dict[str, Environment] = {}
         for outcome in outcomes:
-            self._take(outcome)
+            self.add(outcome)
 
     @staticmethod
     def read(path: Path) -> Table:
@@ -100,7 +100,8 @@ class Table(Mapping[Key, Outcome]):
         """What is known of ``workload`` in ``environment``; None when it was never tried there."""
         return self._outcomes.get(Key(workload.digest, environment.digest))
 
-    def _take(self, outcome: Outcome) -> Key:
+    def add(self, outcome: Outcome) -> Key:
+        """Take an outcome into memory; it takes the place of an earlier one of its key. Files are left alone."""
         key = key_of(outcome)
         self._outcomes[key] = outcome
         self._environments.setdefault(key.environment, outcome.environment)
@@ -132,7 +133,7 @@ class TableWriter:
         except OSError:
             os.ftruncate(self._descriptor, size)
             raise
-        self.table._take(outcome)
+        self.table.add(outcome)
 
 
 @contextmanager

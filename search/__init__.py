@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from search.compare import Images, NetworkComparison, common_space
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import (
     IGNORE,
@@ -69,8 +70,10 @@ __all__ = [
     "Candidate",
     "Comparison",
     "DifferentiableSearch",
+    "Images",
     "Interval",
     "LabelledImages",
+    "NetworkComparison",
     "NetworkResult",
     "Objective",
     "Policy",
@@ -87,6 +90,7 @@ __all__ = [
     "WithinLimit",
     "best",
     "class_iou",
+    "common_space",
     "confusion_matrix",
     "mean_iou",
     "open_images",

@@ -155,7 +155,7 @@ class DifferentiableSearch:
         cosine = (1 + torch.cos(torch.tensor(torch.pi * step / steps))) / 2
         self._weights_optimizer.param_groups[0]["lr"] = self._recipe.weights_rate * float(cosine)
         self._weights_optimizer.zero_grad(set_to_none=True)
-        segmentation_loss(self._supernet(pictures, mixture), labels).backward()  # type: ignore[no-untyped-call]
+        segmentation_loss(self._supernet(pictures, mixture), labels).backward()
         self._weights_optimizer.step()
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:

@@ -121,4 +121,4 @@ def _fits(default: bool | int | float, value: object) -> bool:
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     kinds = (int, float) if isinstance(default, float) else (int,)
-    return isinstance(value, kinds) and float(value) >= 0  # type: ignore[arg-type]
+    return isinstance(value, kinds) and float(value) >= 0

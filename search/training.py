@@ -73,7 +73,7 @@ def train_network(
     for step, (pictures, labels) in enumerate(batches.take(recipe.steps, first_step=first), first):
         optimizer.param_groups[0]["lr"] = recipe.rate * (1 - step / recipe.steps) ** 0.9
         optimizer.zero_grad(set_to_none=True)
-        segmentation_loss(network(pictures), labels).backward()  # type: ignore[no-untyped-call]
+        segmentation_loss(network(pictures), labels).backward()
         optimizer.step()
         tell(step + 1, recipe.steps)
         if step + 1 == recipe.steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:

@@ -1,10 +1,10 @@
 """Operators: what a workload can be. A new one is one file and one line here."""
 
 from latency.operators.blocks import ConvolutionBlock, FactorizedReduce, Identity, InvertedResidual, Projection
+from latency.operators.contract import OPERATORS, Operator, operator_of
 from latency.operators.decoders import AsppDecoder, LiteAsppDecoder
 from latency.operators.layer import Layer
 from latency.operators.network import NetworkOperator, network_workload, parts
-from latency.operators.contract import OPERATORS, Operator, operator_of
 
 for _operator in (
     ConvolutionBlock(),

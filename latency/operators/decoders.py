@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
-from latency.operators.layer import Layer, convolution
 from latency.operators.contract import Operator, integer
+from latency.operators.layer import Layer, convolution
 from latency.workload import Shape, Workload
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from devices import WrongUse
-from latency.operators.layer import Layer
 from latency.operators.contract import Operator, integer, operator_of
+from latency.operators.layer import Layer
 from latency.workload import Value, Workload
 
 if TYPE_CHECKING:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
-from typing import TYPE_CHECKING, Any, final
+from importlib import import_module, metadata
+from typing import Any, final
 
 from devices import Device, DeviceState, NotAvailable, WrongUse
 from latency.measurement import Environment, Runtime
 from latency.onnx_export import OPSET, example_inputs, export_onnx, input_names
 from latency.profiler import Profiler, ProfilingError, TimedRun
 from latency.workload import Workload
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 _PROVIDER = "CPUExecutionProvider"
 
@@ -95,7 +92,7 @@ class OrtCpuProfiler(Profiler):
 
 def _import_onnxruntime() -> Any:
     try:
-        import onnxruntime
+        onnxruntime = import_module("onnxruntime")
     except ImportError as error:
         raise NotAvailable(
             "ONNX Runtime is not installed. `pip install 'paceline[ort]'` brings it for the processor, "

@@ -1,10 +1,12 @@
 """Search spaces by name, and the published networks that ship with them."""
 
+import tomllib
 from collections.abc import Callable, Mapping
+from importlib import resources
 
 from devices import unknown_name
 from search.spaces.space import Architecture, Candidate, Space, Unit
-from search.spaces.squeezenas import MACROS, PUBLISHED, squeezenas
+from search.spaces.squeezenas import MACROS, squeezenas
 
 SpaceFactory = Callable[[tuple[int, int], int], Space]
 """Builds a space for (height, width) of the input and a number of classes."""
@@ -16,6 +18,12 @@ def _factory(name: str) -> SpaceFactory:
 
 SPACES: Mapping[str, SpaceFactory] = {name: _factory(name) for name in MACROS}
 """The spaces that ship, by name."""
+
+PUBLISHED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    name: (network["space"], tuple(network["units"].split()))
+    for name, network in tomllib.loads((resources.files(__name__) / "published.toml").read_text()).items()
+}
+"""The published networks: name -> space, and the candidate of each unit."""
 
 CITYSCAPES: tuple[tuple[int, int], int] = ((1024, 2048), 19)
 """Input size and number of classes of Cityscapes, which the spaces were published for."""

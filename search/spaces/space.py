@@ -111,7 +111,9 @@ class Space:
         for unit, name in zip(self.units, names, strict=True):
             if name not in unit.names:
                 raise unknown_name(f"candidate of {unit.name}", name, unit.names)
-        return Architecture(self.name, tuple(unit.names.index(name) for unit, name in zip(self.units, names)))
+        return Architecture(
+            self.name, tuple(unit.names.index(name) for unit, name in zip(self.units, names, strict=True))
+        )
 
     def names(self, architecture: Architecture) -> tuple[str, ...]:
         """The candidate's name in each unit."""

@@ -6,7 +6,7 @@ output at stride 16 and one unit's output at stride 4 or 8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -153,10 +153,11 @@ def squeezenas(name: str, macro: Macro, input_size: tuple[int, int], classes: in
     image = Workload("convolution", ((3, *input_size),), _convolution(macro.stem, 3, 2), precision)
     units = _units(macro, _output(image), precision)
     ends = [_output(unit.candidates[0].workload) for unit in units]
-    head, last = (), ends[-1]
+    head: tuple[Workload, ...] = ()
+    last = ends[-1]
     if macro.head is not None:
         head = (Workload("convolution", (last,), _convolution(macro.head, 1, 1), precision),)
-        last = _output(head[0])
+        last = _output(head[-1])
     reads = {"middle": macro.middle, "classes": classes, "height": input_size[0], "width": input_size[1]}
     decoder = Workload(macro.decoder, (last, ends[macro.tap]), reads, precision)
     reference = tuple(unit.names.index(_REFERENCE) for unit in units)
@@ -207,56 +208,3 @@ def _convolution(channels: int, kernel: int, stride: int) -> dict[str, Value]:
 
 def _output(workload: Workload) -> Shape:
     return operator_of(workload).output(workload)
-
-
-def _published(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split() if name != "|")
-
-
-PUBLISHED: Mapping[str, tuple[str, Sequence[str]]] = MappingProxyType(
-    {
-        "mac_small": (
-            "squeezenas-small",
-            _published(
-                "k3e1g2 k3e1g1 k3e1g1 k3e1g2 | k5e6g1 k3e1g1 k3e1g1 k3e1g2d2 | k5e6g1 k3e6g1d2 skip k3e1g2 | "
-                "k5e6g1 k3e3g1d2 k3e1g1d2 k3e1g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2"
-            ),
-        ),
-        "lat_small": (
-            "squeezenas-small",
-            _published(
-                "k3e1g1 skip skip skip | k3e6g1 k3e6g1 skip skip | k5e6g1 k3e6g1d2 k5e1g2 k3e1g2 | "
-                "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1d2 | k3e6g1d2 k3e3g1d2 k3e3g1d2 k3e3g1d2"
-            ),
-        ),
-        "mac_large": (
-            "squeezenas-large",
-            _published(
-                "k3e1g2 | k3e6g1 k3e1g2d2 k3e1g2 k3e1g2 | k5e6g1 k5e6g1 k3e6g1d2 k5e6g1 | k5e6g1 k5e6g1 k5e1g1 k3e3g1 | "
-                "k5e6g1 k3e1g1 k5e1g1 k3e3g1d2 | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e1g1d2"
-            ),
-        ),
-        "lat_large": (
-            "squeezenas-large",
-            _published(
-                "skip | k3e6g1 k3e3g1 k3e1g1d2 k3e3g1 | k5e6g1 k3e6g1 k3e3g1 k3e6g1d2 | k5e6g1 k5e1g1 k5e1g1 k5e1g2 | "
-                "k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e1g1 | k3e6g1d2 k3e6g1d2 k3e6g1d2 k3e6g1d2 | k3e6g1d2"
-            ),
-        ),
-        "mac_xlarge": (
-            "squeezenas-xlarge",
-            _published(
-                "k3e1g2 | k3e3g1 k3e1g2 k5e1g1 k3e3g1d2 | k5e6g1 k5e1g2 k3e1g2d2 k3e3g1 | k5e6g1 k3e3g1 skip k3e1g2d2 | "
-                "k5e6g1 k3e1g1 k5e6g1 skip | k3e6g1d2 k3e1g2d2 k3e1g2d2 k3e1g2d2 | k3e3g1d2"
-            ),
-        ),
-        "lat_xlarge": (
-            "squeezenas-xlarge",
-            _published(
-                "skip | k3e3g1 k3e3g1 k3e3g1 k3e1g1d2 | k3e6g1 k3e3g1 k5e6g1 k5e1g2 | k5e6g1 k3e6g1 k3e1g2d2 k3e6g1 | "
-                "k5e6g1 k3e3g1d2 k3e1g2d2 k3e3g1 | k3e6g1d2 k3e3g1d2 k5e1g1 k3e3g1d2 | k3e6g1d2"
-            ),
-        ),
-    }
-)
-"""The six networks that SqueezeNAS published: name -> space, candidate of each unit."""

@@ -1,0 +1,67 @@
+"""The command line: ``paceline`` and ``profile-device``.
+
+Exit status: 0 done, 1 the answer is no, 2 wrong use, 3 a device or runtime is missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from devices import PacelineError
+from paceline.commands.compare import compare, report
+from paceline.commands.demo import demo
+from paceline.commands.predict import predict
+from paceline.commands.profile_device import profile
+from paceline.commands.search import search
+from paceline.commands.show import show
+from paceline.commands.table import table
+from paceline.commands.targets import targets
+from paceline.screen import say
+
+_INTERRUPTED = 130
+"""What a shell expects of a program that ended by Ctrl-C: 128 + SIGINT."""
+
+app = typer.Typer(
+    name="paceline",
+    help="Time the blocks of a network on a device, keep the times in a table, and search networks within a latency "
+    "limit. Begin with `paceline demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for _command in (profile, targets, show, predict, search, compare, report, demo):
+    app.command()(_command)
+app.add_typer(table, name="table")
+
+_profile_device = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+_profile_device.command()(profile)
+
+
+def main() -> None:
+    """The program ``paceline``."""
+    _run(app, "paceline")
+
+
+def profile_device() -> None:
+    """The program ``profile-device``, short for ``paceline profile``."""
+    _run(_profile_device, "profile-device")
+
+
+def _run(program: typer.Typer, name: str) -> None:
+    """Run a program and end the process with its status; what paceline raises becomes a sentence and a status."""
+    try:
+        program(prog_name=name)
+    except PacelineError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say("\nInterrupted. The same command goes on from here.")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; what Python would still flush has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_INTERRUPTED)

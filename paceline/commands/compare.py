@@ -1,0 +1,102 @@
+"""``paceline compare`` and ``paceline report``: searched networks side by side."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devices import find_target, read_device, read_state
+from latency import open_profiler
+from lut import Lookup, appending, refuse_other_environment
+from paceline.options import Config, Data, Json, Runtime, Seed, TablePath, TargetName, Threads, fill_command
+from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
+from search import (
+    Comparison,
+    Images,
+    Interval,
+    NetworkComparison,
+    NetworkResult,
+    Recipe,
+    SearchResult,
+    common_space,
+    open_images,
+)
+
+
+def compare(
+    networks: Annotated[list[Path], typer.Argument(help="Files that `paceline search` wrote.")],
+    table: TablePath,
+    out: Annotated[Path, typer.Option("--out", help="Folder for compare.json, report.html, weights and ONNX files.")],
+    data: Data = "scenes",
+    split: Annotated[str, typer.Option("--split", help="Split to score on: test or val.")] = "test",
+    references: Annotated[
+        int, typer.Option("--references", min=0, help="Further networks to measure whole, from fast to random.")
+    ] = 10,
+    target: TargetName = "local",
+    runtime: Runtime = None,
+    threads: Threads = 1,
+    seed: Seed = 0,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Train searched networks the same way, export them, measure them whole on the device, and report.
+
+    Example: paceline compare runs/macs.json runs/latency.json --table tables/local.jsonl --out runs/compare
+    """
+    results = [SearchResult.read(path) for path in networks]
+    space = common_space(results)
+    recipe = Recipe.read(config).train
+    profiler = open_profiler(runtime or find_target(target).runtime, read_device(), read_state, threads)
+    images = Images(
+        open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
+        open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
+    )
+    with appending(table) as writer, progress_bar("comparing") as bar:
+        refuse_other_environment(writer.table, profiler)
+        command = fill_command(space, table, target)
+        lookup = Lookup.read(writer.table, space.grid, space.fixed, fill_command=command)
+        comparison = NetworkComparison(results, lookup, writer, profiler, images, recipe, out, seed).run(
+            references, [shlex.join(["paceline", *sys.argv[1:]])], lambda what, done, of: bar(done, of, "", what)
+        )
+    comparison.write(out / "compare.json")
+    _report(comparison, out / "report.html")
+    if as_json:
+        show_json({"comparison": str(out / "compare.json"), "report": str(out / "report.html")})
+    else:
+        rows = [_row(network) for network in comparison.networks]
+        show_table("compared", ("network", "limit", "MACs", "predicted", "measured whole", "mIoU"), rows)
+
+
+def report(
+    comparison: Annotated[Path, typer.Argument(help="A compare.json that `paceline compare` wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Draw the report of a comparison again: one HTML file that needs nothing else."""
+    _report(Comparison.read(comparison), out)
+
+
+def _report(comparison: Comparison, path: Path) -> None:
+    from paceline.report import write_report
+
+    write_report(comparison, path)
+    say(f"Look at {path.resolve()}")
+
+
+def _row(network: NetworkResult) -> tuple[str, ...]:
+    limit = network.limit or 0.0
+    return (
+        network.name,
+        milliseconds(limit) if network.objective == "latency" else f"{limit / 1e6:.4g} M MACs",
+        f"{network.macs / 1e6:.4g} M",
+        _interval(network.predicted),
+        "failed" if network.measured is None else _interval(network.measured),
+        "" if network.miou is None else f"{network.miou:.3f}",
+    )
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.mean_s * 1e3:.3g} ms ({interval.low_s * 1e3:.3g} to {interval.high_s * 1e3:.3g})"

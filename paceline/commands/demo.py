@@ -1,0 +1,69 @@
+"""``paceline demo``: the main job on this machine, from nothing to a report, by the commands a user would type."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paceline.options import Config, Seed
+from paceline.screen import say
+
+
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything the demo makes.")] = Path("runs/demo"),
+    limit: Annotated[
+        str, typer.Option("--limit", help="Limit of both searches, in percent of the hand-made reference network.")
+    ] = "80%",
+    seed: Seed = 0,
+    config: Config = None,
+) -> None:
+    """Profile this machine, search on MACs and on measured latency, and compare: minutes on two cores, no download.
+
+    The commands are printed as they are run, so that each can be repeated by hand. Interrupted, the demo goes on where
+    it was; to begin anew, remove its folder.
+    """
+    started = time.monotonic()
+    root = context.find_root().command
+    for arguments in demo_commands(out, limit, seed, config):
+        say(f"\n$ paceline {shlex.join(arguments)}")
+        _run(root.main, arguments)
+    say(f"\nDone in {time.monotonic() - started:.0f} s. Open {(out / 'report.html').resolve()}")
+
+
+def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list[list[str]]:
+    """The commands of the demo, each as arguments of ``paceline``."""
+    table = str(out / "table.jsonl")
+    same = ["--seed", str(seed), *([] if config is None else ["--config", str(config)])]
+    searches = [
+        [
+            "search",
+            "--space",
+            "demo",
+            "--objective",
+            name,
+            "--limit",
+            limit,
+            "--table",
+            table,
+            "--out",
+            str(out / f"{name}.json"),
+            *same,
+        ]
+        for name in ("macs", "latency")
+    ]
+    found = [str(out / "macs.json"), str(out / "latency.json")]
+    return [
+        ["profile", "--target", "local", "--space", "demo", "--out", table],
+        *searches,
+        ["compare", *found, "--table", table, "--out", str(out), *same],
+    ]
+
+
+def _run(main: Callable[..., object], arguments: Sequence[str]) -> None:
+    main(args=list(arguments), prog_name="paceline", standalone_mode=False)

@@ -1,0 +1,107 @@
+"""``paceline search``: find a network within a limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from devices import WrongUse, unknown_name
+from lut import Lookup, Table
+from paceline.options import Config, Data, InputSize, Json, Seed, SpaceName, fill_command, space_of
+from paceline.screen import progress_bar, say, show_json
+from search import Architecture, DifferentiableSearch, Objective, Recipe, SearchResult, Space, Trial, open_images
+
+_OBJECTIVES = ("latency", "macs")
+
+_ANY_SIZE = (32, 32)
+"""Size to open images at when only their classes are asked for."""
+
+
+def search(
+    limit: Annotated[
+        str,
+        typer.Option(
+            "--limit",
+            help="Most the network may cost: 30ms for latency, 45M for MACs, or 60% of what the space's hand-made "
+            "reference network costs.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File to write the network to (JSON).")],
+    objective: Annotated[str, typer.Option("--objective", help="What the limit is on: latency or macs.")] = "latency",
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Latency table, needed for --objective latency.")
+    ] = None,
+    space: SpaceName = "demo",
+    input_size: InputSize = None,
+    data: Data = "scenes",
+    seed: Seed = 0,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Search a network within a limit on latency or on MACs.
+
+    A supernet with all candidates is trained, weights first, then alternating with the architecture, whose loss holds
+    the expected cost above the limit. Then networks within the limit are drawn and scored, and the best is written.
+    What is returned is within the limit; when no network is, the search says so and ends with status 1.
+
+    After Ctrl-C the same command goes on where it was.
+
+    Example: paceline search --space demo --table tables/local.jsonl --limit 80% --out runs/latency.json
+    """
+    if objective not in _OBJECTIVES:
+        raise unknown_name("objective", objective, _OBJECTIVES)
+    recipe = Recipe.read(config)
+    opened = space_of(space, input_size, len(open_images(data, "train", _ANY_SIZE).classes))
+    costs = _objective(objective, opened, table)
+    most = costs.limit(limit)
+    costs.refuse_impossible(most)
+    train = open_images(data, "train", opened.input_size, seed=seed, count=recipe.train.images)
+    validation = open_images(data, "val", opened.input_size, seed=seed, count=recipe.search.score_images)
+    checkpoint = out.with_suffix(".search.safetensors")
+    searching = DifferentiableSearch(costs, most, train, validation, recipe.search, seed, checkpoint)
+    with progress_bar("supernet") as bar:
+        trial, trials = searching.search(lambda stage, done, of, words: bar(done, of, words, stage))
+    result = _result(out, opened, costs, most, trial, seed, f"{train.name}; {validation.name}", recipe)
+    result.write(out)
+    say(f"{len(trials)} networks were scored; {out} holds the best.")
+    if as_json:
+        show_json(result.to_json())
+    else:
+        print(f"{result.name}: {costs.format(result.cost)}, limit {costs.format(most)}")
+        print(f"mIoU with inherited weights: {result.score:.3f}")
+        print(" ".join(result.architecture))
+
+
+def _objective(name: str, space: Space, table: Path | None) -> Objective:
+    if name == "macs":
+        return Objective.macs(space)
+    if table is None:
+        raise WrongUse(
+            "A search on latency reads a table: give --table. This command fills one: "
+            + fill_command(space, Path("tables/local.jsonl"))
+        )
+    command = fill_command(space, table)
+    return Objective.latency(space, Lookup.read(Table.read(table), space.grid, space.fixed, fill_command=command))
+
+
+def _result(
+    out: Path, space: Space, objective: Objective, limit: float, trial: Trial, seed: int, data: str, recipe: Recipe
+) -> SearchResult:
+    assert trial.cost is not None, "the best trial is feasible, so it has a cost"
+    assert trial.score is not None, "and a score"
+    return SearchResult(
+        name=out.stem,
+        space=space.name,
+        input_size=space.input_size,
+        classes=space.classes,
+        architecture=space.names(Architecture(space.name, trial.picks)),
+        objective=objective.name,
+        limit=limit,
+        cost=trial.cost,
+        score=trial.score,
+        seed=seed,
+        data=data,
+        recipe=recipe.to_json()["search"],
+    )

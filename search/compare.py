@@ -1,0 +1,243 @@
+"""Searched networks side by side: each trained the same way, scored, exported, and measured whole on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from devices import WrongUse
+from latency import Failure, Measurement, Outcome, Profiler, SamplingPlan, build_module, export_onnx, operator_of
+from lut import Lookup, Progress, TableWriter, fill
+from search.comparison import Comparison, Interval, NetworkResult
+from search.data import LabelledImages
+from search.objective import Objective
+from search.recipe import TrainRecipe
+from search.result import SearchResult
+from search.spaces import Architecture, Space
+
+WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.2, limit_s=2.0)
+"""A whole network is measured longer than a block: it is the number that others are held against."""
+
+_PROBLEMATIC_SHARE = 0.1
+"""Above this share of doubtful rows a table as a whole is worth a warning."""
+
+Tell = Callable[[str, int, int], None]
+"""Told as it goes: what is being done, steps done, steps in all."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What networks are trained and scored on."""
+
+    train: LabelledImages
+    test: LabelledImages
+
+
+@final
+class NetworkComparison:
+    """Compares networks of one space on one device. Running it again goes on where it was interrupted.
+
+    Args:
+        results: the searched networks, of one space at one input size.
+        lookup: latencies of the space's candidates.
+        writer: the table, which whole-network measurements are added to.
+        profiler: measures; its environment is the table's.
+        images: to train and to score on.
+        recipe: how to train.
+        out: folder for checkpoints and ONNX files.
+        seed: of training.
+
+    Raises:
+        WrongUse: the results belong to different spaces or sizes, or two share a name.
+    """
+
+    def __init__(
+        self,
+        results: Sequence[SearchResult],
+        lookup: Lookup,
+        writer: TableWriter,
+        profiler: Profiler,
+        images: Images,
+        recipe: TrainRecipe,
+        out: Path,
+        seed: int,
+    ) -> None:
+        self._space = common_space(results)
+        self._results, self._lookup, self._writer, self._profiler = results, lookup, writer, profiler
+        self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
+
+    def run(self, references: int, commands: Sequence[str], tell: Tell = lambda what, done, steps: None) -> Comparison:
+        """Train, score, export and measure everything.
+
+        Args:
+            references: networks between the cheapest and a random one that are measured beside the searched ones.
+            commands: the commands that led here, for the report.
+            tell: progress.
+        """
+        architectures = [self._space.architecture(result.architecture) for result in self._results]
+        others = [
+            a for a in spread_architectures(self._space, self._lookup, references, self._seed) if a not in architectures
+        ]
+        outcomes = self._measure([*architectures, *others], tell)
+        networks = [
+            self._searched(result, architecture, outcomes[architecture], tell)
+            for result, architecture in zip(self._results, architectures, strict=True)
+        ]
+        drawn = [
+            self._described(f"random {number}", architecture, outcomes[architecture])
+            for number, architecture in enumerate(others, 1)
+        ]
+        return Comparison(
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            device=self._lookup.environment.device.to_json(),
+            runtime=asdict(self._lookup.environment.runtime),
+            space=self._space.name,
+            input_size=self._space.input_size,
+            candidates=tuple(unit.names for unit in self._space.units),
+            unit_names=tuple(unit.name for unit in self._space.units),
+            macs=tuple(tuple(int(macs) for macs in row) for row in self._space.macs),
+            latency_s=tuple(tuple(float(seconds) for seconds in row) for row in self._lookup.mean_s),
+            fixed_macs=self._space.fixed_macs,
+            fixed_latency_s=self._lookup.fixed.mean_s,
+            data=f"trained on {self._images.train.name} ({len(self._images.train)} images), "
+            f"scored on {self._images.test.name} ({len(self._images.test)} images)",
+            networks=tuple(networks),
+            reference_networks=tuple(drawn),
+            rank_correlation=self._rank_correlation([*networks, *drawn]),
+            problems=tuple(self._problems(architectures, outcomes)),
+            commands=tuple(commands),
+        )
+
+    def _measure(self, architectures: Sequence[Architecture], tell: Tell) -> dict[Architecture, Outcome]:
+        workloads = {architecture: self._space.network(architecture) for architecture in architectures}
+
+        def told(progress: Progress) -> None:
+            tell("measuring whole networks", progress.done, progress.wanted)
+
+        fill(self._writer, self._profiler, list(workloads.values()), WHOLE_NETWORK_PLAN, tell=told)
+        environment = self._profiler.environment
+        found = {a: self._writer.table.outcome(workload, environment) for a, workload in workloads.items()}
+        return {architecture: outcome for architecture, outcome in found.items() if outcome is not None}
+
+    def _searched(
+        self, result: SearchResult, architecture: Architecture, outcome: Outcome, tell: Tell
+    ) -> NetworkResult:
+        """Train and score a searched network, and export it with its trained weights."""
+        from search.training import score_network, train_network
+
+        workload = self._space.network(architecture)
+        network = build_module(workload, seed=self._seed)
+        checkpoint = self._out / f"{result.name}.safetensors"
+        train_network(
+            network,
+            self._images.train,
+            self._recipe,
+            self._seed,
+            checkpoint,
+            lambda done, steps: tell(f"training {result.name}", done, steps),
+        )
+        miou, class_iou = score_network(network, self._images.test)
+        if miou != miou:
+            raise WrongUse(f"{self._images.test.name} has no labelled pixel to score on. Choose another --split.")
+        (self._out / f"{result.name}.onnx").write_bytes(export_onnx(workload, network))
+        plain = self._described(result.name, architecture, outcome)
+        return NetworkResult(
+            **{
+                **vars(plain),
+                "objective": result.objective,
+                "limit": result.limit,
+                "miou": miou,
+                "class_iou": class_iou,
+                "trained_steps": self._recipe.steps,
+            }
+        )
+
+    def _described(self, name: str, architecture: Architecture, outcome: Outcome) -> NetworkResult:
+        workload = self._space.network(architecture)
+        operator = operator_of(workload)
+        estimate = self._lookup.estimate(architecture.picks)
+        measured = None
+        if isinstance(outcome, Measurement):
+            measured = Interval(outcome.median_s, *outcome.interval_s)
+        return NetworkResult(
+            name=name,
+            architecture=self._space.names(architecture),
+            macs=operator.macs(workload),
+            parameters=operator.parameters(workload),
+            predicted=Interval(estimate.mean_s, *estimate.interval_s),
+            measured=measured,
+            failure=f"{outcome.stage}: {outcome.reason}" if isinstance(outcome, Failure) else None,
+        )
+
+    def _rank_correlation(self, networks: Sequence[NetworkResult]) -> dict[str, float]:
+        """Spearman's rho between MACs and latency: of the table's candidates, and of networks measured whole."""
+        macs, seconds = self._space.macs.ravel().astype(float), self._lookup.mean_s.ravel()
+        known = (macs > 0) & ~np.isnan(seconds)
+        found = {"candidates": _spearman(macs[known], seconds[known])}
+        whole = [(network.macs, network.measured.mean_s) for network in networks if network.measured is not None]
+        if len(whole) > 2:
+            found["networks"] = _spearman(*np.array(whole, dtype=float).T)
+        return found
+
+    def _problems(self, architectures: Sequence[Architecture], outcomes: dict[Architecture, Outcome]) -> list[str]:
+        found = []
+        for result, architecture in zip(self._results, architectures, strict=True):
+            outcome = outcomes[architecture]
+            if isinstance(outcome, Measurement):
+                found += [f"{result.name}, measured whole: {problem}" for problem in outcome.problems()]
+        if len(set(architectures)) < len(architectures):
+            found.append("two of the searches returned the same network")
+        rows = [row for row in self._writer.table.values() if isinstance(row, Measurement)]
+        doubtful = sum(bool(row.problems()) for row in rows)
+        if doubtful > _PROBLEMATIC_SHARE * len(rows):
+            found.append(f"{doubtful} of the table's {len(rows)} rows are doubtful; `paceline table show` names them")
+        return found
+
+
+def common_space(results: Sequence[SearchResult]) -> Space:
+    """The one space that all results belong to.
+
+    Raises:
+        WrongUse: there is no result, they belong to different spaces or sizes, or two share a name.
+    """
+    conditions = {(result.space, result.input_size, result.classes) for result in results}
+    if len(conditions) != 1:
+        raise WrongUse(
+            f"Networks are compared within one space at one input size and number of classes; got {sorted(conditions)}."
+        )
+    if len({result.name for result in results}) < len(results):
+        raise WrongUse(f"Networks need different names to be told apart; got {[result.name for result in results]}.")
+    return results[0].open()[0]
+
+
+def spread_architectures(space: Space, lookup: Lookup, count: int, seed: int) -> list[Architecture]:
+    """Different networks spread from the fastest to wholly random ones.
+
+    Args:
+        space: to draw from.
+        lookup: its latencies.
+        count: how many draws; the i-th replaces a growing share of the fastest network by random candidates.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    fastest = Objective.latency(space, lookup).cheapest()
+    found = dict[Architecture, None]()
+    for share in np.linspace(0.1, 1.0, count):
+        picks = [
+            int(rng.choice(np.flatnonzero(~np.isnan(row)))) if rng.random() < share else pick
+            for row, pick in zip(lookup.mean_s, fastest, strict=True)
+        ]
+        found[Architecture(space.name, tuple(picks))] = None
+    return list(found)
+
+
+def _spearman(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(first, second).statistic)
