@@ -78,7 +78,7 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
 
     Args:
         workload: what to export.
-        module: a trained module to export in place of one with random weights. Its mode is left as it was.
+        module: a trained module to export in place of one with random weights. The mode of each part is left as it was.
 
     Returns:
         The ONNX file's bytes; inputs are named ``input_0``, ``input_1``, the output ``output``.
@@ -86,7 +86,7 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
     import torch
 
     model = build_module(workload) if module is None else module
-    was_training = model.training
+    modes = {part: part.training for part in model.modules()}
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         # The exporter announces its own retirement on every call; the decision record says why it is used.
@@ -104,5 +104,6 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
                 output_names=["output"],
             )
         finally:
-            model.train(was_training)
+            for part, was_training in modes.items():
+                part.training = was_training
         return file.read_bytes()

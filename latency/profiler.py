@@ -73,19 +73,21 @@ class Profiler(abc.ABC):
         Returns:
             A measurement; or a failure when the workload cannot be built, loaded or run.
         """
+        stage = "load"
         try:
             with self.open(workload) as run:
+                stage = "run"
                 return self._sample(workload, plan, run)
         except ProfilingError as error:
             return self._failure(workload, error.stage, str(error))
         except Exception as error:  # The one place where a runtime's errors, whose types are unknown, become ours.
-            return self._failure(workload, "run", f"{type(error).__name__}: {error}")
+            return self._failure(workload, stage, f"{type(error).__name__}: {error}")
 
     def _sample(self, workload: Workload, plan: SamplingPlan, run: TimedRun) -> Measurement:
         calls = _warm_up(run, plan)
         before, started, samples = self.state(), time.monotonic(), list[float]()
         while (stopped := reason_to_stop(samples, time.monotonic() - started, plan)) is None:
-            samples.append(round(run(calls) / calls, _SAMPLE_DIGITS))
+            samples.append(_one_sample(run, calls))
         return Measurement(
             workload=workload,
             environment=self.environment,
@@ -113,6 +115,14 @@ def _warm_up(run: TimedRun, plan: SamplingPlan) -> int:
     if fastest_s <= 0:
         return _MOST_CALLS_PER_SAMPLE
     return min(_MOST_CALLS_PER_SAMPLE, max(1, -int(-plan.sample_s // fastest_s)))
+
+
+def _one_sample(run: TimedRun, calls: int) -> float:
+    """Seconds per call. A clock that stands still or runs backwards is a failure of the run, not a time."""
+    sample_s = round(run(calls) / calls, _SAMPLE_DIGITS)
+    if not sample_s > 0:
+        raise ProfilingError("run", f"a sample must be above 0 s; {calls} call(s) took {sample_s} s each")
+    return sample_s
 
 
 def _now() -> str:

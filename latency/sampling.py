@@ -27,6 +27,8 @@ class SamplingPlan:
         warm_up_s: least time spent calling before the first sample.
         sample_s: least time that one sample spans.
         least_samples: samples that are always taken; fewer than 6 have no 95 % interval of the median.
+        least_s: least time from the first sample to the last. A neighbour that wakes for a moment slows all samples of
+            that moment alike, and an interval computed from them alone is narrow and wrong.
         most_samples: samples after which to stop in any case.
         precision: stop when the 95 % interval of the median is within this share of it on both sides.
         limit_s: stop after this time, warm-up not counted.
@@ -38,7 +40,8 @@ class SamplingPlan:
     warm_up_s: float = 0.05
     sample_s: float = 0.001
     least_samples: int = 15
-    most_samples: int = 200
+    least_s: float = 0.1
+    most_samples: int = 1000
     precision: float = 0.01
     limit_s: float = 0.5
 
@@ -49,7 +52,8 @@ class SamplingPlan:
             ("least_samples must be 6 or more", self.least_samples >= 6),
             ("most_samples must be at least least_samples", self.most_samples >= self.least_samples),
             ("precision must be between 0 and 1", 0 < self.precision < 1),
-            ("limit_s must be above 0", self.limit_s > 0),
+            ("least_s must be 0 or more", self.least_s >= 0),
+            ("limit_s must be above least_s", self.limit_s > self.least_s),
         )
         for rule, holds in rules:
             if not holds:
@@ -97,6 +101,8 @@ def reason_to_stop(samples: Sequence[float], elapsed_s: float, plan: SamplingPla
     if len(samples) < plan.least_samples:
         # A block that needs longer than the limit for its least samples still gets six: an interval is owed.
         return "time limit" if elapsed_s >= plan.limit_s and len(samples) >= 6 else None
+    if elapsed_s < plan.least_s and len(samples) < plan.most_samples:
+        return None
     if relative_half_width(samples) <= plan.precision:
         return "precise"
     if len(samples) >= plan.most_samples:

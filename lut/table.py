@@ -12,6 +12,7 @@ append. A later row of the same key takes the place of an earlier one.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -170,7 +171,7 @@ def repair(path: Path) -> tuple[int, int]:
         good, bad = _read_lines(path)
         if bad:
             bad_numbers = {line.number for line in bad}
-            lines = path.read_bytes().splitlines(keepends=True)
+            lines = _lines(path.read_bytes())
             with path.with_name(path.name + ".rejected").open("ab") as rejected:
                 rejected.writelines(line.line.rstrip(b"\n") + b"\n" for line in bad)
             kept = b"".join(line for number, line in enumerate(lines, 1) if number not in bad_numbers)
@@ -192,13 +193,18 @@ def _read_lines(path: Path) -> tuple[list[Outcome], list[BadLine]]:
     except OSError as error:
         raise WrongUse(f"{path} cannot be read ({error.strerror}). `profile-device --out {path}` fills it.") from error
     good, bad = list[Outcome](), list[BadLine]()
-    for number, line in enumerate(data.splitlines(keepends=True), 1):
+    for number, line in enumerate(_lines(data), 1):
         try:
             good.append(_outcome(line))
         except (ValueError, KeyError, TypeError, AttributeError, WrongUse) as error:
             if line.endswith(b"\n"):
                 bad.append(BadLine(number, line, f"{type(error).__name__}: {error}"))
     return good, bad
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The lines with their ends; `bytes.splitlines` would also cut at a carriage return inside a damaged one."""
+    return io.BytesIO(data).readlines()
 
 
 def _outcome(line: bytes) -> Outcome:
@@ -213,6 +219,9 @@ def _lock(descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise WrongUse(f"Another process is writing to {path}. Wait for it, or choose another --out.") from error
+    # `repair` puts a new file in the place of the old one, and rows appended to the old one would be lost.
+    if not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat()):
+        raise WrongUse(f"{path} was replaced while it was being opened. Run the same command again.")
 
 
 @contextmanager

@@ -24,6 +24,14 @@ Classes = Annotated[
     int | None, typer.Option("--classes", min=1, help="Classes the network tells apart. (default: the space's own)")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+TrainThreads = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        min=1,
+        help="Threads to train with. On small images, or beside other programs, 1 is faster. (default: all cores)",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn at random.")]
 Data = Annotated[
     str,
@@ -37,6 +45,14 @@ Config = Annotated[
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads the runtime may use inside an operator.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="Runtime to measure with. (default: the target's own)")]
 TargetName = Annotated[str, typer.Option("--target", help="Device to measure on; `paceline targets` lists them.")]
+
+
+def use_threads(threads: int | None) -> None:
+    """Train with that many threads; with torch's own choice when None."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def space_of(name: str, size: tuple[int, int] | None, classes: int | None) -> Space:

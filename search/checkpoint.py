@@ -41,7 +41,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
         raise WrongUse(f"{path} is no checkpoint ({error}). Move it away to begin anew.") from error
-    if values.pop("schema") != _SCHEMA:
+    if not isinstance(values, dict) or values.pop("schema", None) != _SCHEMA:
         raise WrongUse(f"{path} was written by another version of paceline. Move it away to begin anew.")
     return tensors, values
 

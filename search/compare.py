@@ -21,7 +21,7 @@ from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
 
-WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.2, limit_s=2.0)
+WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.2, least_s=1.0, most_samples=5000, limit_s=3.0)
 """A whole network is measured longer than a block: it is the number that others are held against."""
 
 _PROBLEMATIC_SHARE = 0.1

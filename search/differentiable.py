@@ -7,8 +7,10 @@ At last networks are drawn from the policy within the limit and scored with the 
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import final
 
@@ -70,6 +72,8 @@ class DifferentiableSearch:
         recipe: lengths and rates.
         seed: of everything that is drawn.
         checkpoint: file to go on from and to write; the history of candidates is written beside it.
+        warm_up: file to keep the supernet in after its warm-up, or to begin from. Objective and limit have no part in a
+            warm-up, so that searches that differ in nothing else can share one.
 
     Raises:
         NoAnswer: no network is within the limit.
@@ -85,12 +89,14 @@ class DifferentiableSearch:
         recipe: SearchRecipe,
         seed: int,
         checkpoint: Path,
+        warm_up: Path | None = None,
     ) -> None:
         objective.refuse_impossible(limit)
         if len(train) < 2:
             raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
         self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
-        self._validation, self._checkpoint = validation, checkpoint
+        self._validation, self._checkpoint, self._warm_up = validation, checkpoint, warm_up
+        self._history = checkpoint.with_suffix(".trials.jsonl")
         self._batches = [
             Batches(Half(train, first), recipe.batch_size, seed=seed, augment=first == _WEIGHTS) for first in (0, 1)
         ]
@@ -122,8 +128,9 @@ class DifferentiableSearch:
             words = "" if known is None else f"best mIoU {known:.3f}"
             tell("candidates", len(trials), self._recipe.candidates, words)
 
-        history = self._checkpoint.with_suffix(".trials.jsonl")
-        trials = run(strategy, self._score, self._objective, self._limit, self._recipe.candidates, history, tell=told)
+        trials = run(
+            strategy, self._score, self._objective, self._limit, self._recipe.candidates, self._history, tell=told
+        )
         return best(trials, self._objective, self._limit), trials
 
     def _train(self, tell: Tell) -> None:
@@ -140,6 +147,8 @@ class DifferentiableSearch:
                 self._policy_step(next(held_out), step)
             expected = self._objective.format(self._policy.expected_cost().item())
             tell("supernet", step + 1, steps, f"expected {expected}, limit {self._objective.format(self._limit)}")
+            if step + 1 == recipe.warm_up_steps and self._warm_up is not None:
+                save_checkpoint(self._warm_up, self._weights(), {**self._warm_up_identity(), "step": step + 1})
             if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                 self._save(step + 1)
                 saved_at = time.monotonic()
@@ -187,40 +196,72 @@ class DifferentiableSearch:
 
     def _identity(self) -> dict[str, object]:
         space = self._objective.space
-        images = [len(batches.images) for batches in self._batches]
+        sets = [batches.images for batches in self._batches] + [self._validation]
+        recipe = asdict(self._recipe)
+        del recipe["candidates"]  # More of them can be asked for later.
         return {
             "space": space.name,
             "input_size": list(space.input_size),
             "classes": space.classes,
             "objective": self._objective.name,
+            "costs": hashlib.sha256(self._objective.costs.tobytes()).hexdigest()[:16],
             "limit": self._limit,
             "seed": self._seed,
-            "images": images,
-            "steps": [self._recipe.warm_up_steps, self._recipe.alternating_steps],
+            "images": [[images.name, len(images)] for images in sets],
+            **recipe,
+        }
+
+    def _warm_up_identity(self) -> dict[str, object]:
+        own = {"objective", "costs", "limit"}
+        barred = self._policy.barred.isinf().flatten().tolist()
+        return {**{name: value for name, value in self._identity().items() if name not in own}, "barred": barred}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            **module_tensors("supernet", self._supernet),
+            **optimizer_tensors("weights_optimizer", self._weights_optimizer),
         }
 
     def _save(self, step: int) -> None:
         tensors = {
-            **module_tensors("supernet", self._supernet),
+            **self._weights(),
             **module_tensors("policy", self._policy),
-            **optimizer_tensors("weights_optimizer", self._weights_optimizer),
             **optimizer_tensors("policy_optimizer", self._policy_optimizer),
         }
         save_checkpoint(self._checkpoint, tensors, {**self._identity(), "step": step})
 
     def _resume(self) -> int:
-        if not self._checkpoint.exists():
-            return 0
-        tensors, values = load_checkpoint(self._checkpoint)
-        step = int(values.pop("step"))
-        if values != self._identity():
-            differing = [name for name, value in self._identity().items() if values.get(name) != value]
+        """Restore the search, or the warm-up that it may begin from; returns the step to go on from."""
+        if self._checkpoint.exists():
+            tensors, step = _load(self._checkpoint, self._identity())
+            restore_module("policy", self._policy, tensors)
+            restore_optimizer("policy_optimizer", self._policy_optimizer, tensors)
+        else:
+            self._refuse_scores()
+            if self._warm_up is None or not self._warm_up.exists():
+                return 0
+            tensors, step = _load(self._warm_up, self._warm_up_identity())
+        restore_module("supernet", self._supernet, tensors)
+        restore_optimizer("weights_optimizer", self._weights_optimizer, tensors)
+        return step
+
+    def _refuse_scores(self) -> None:
+        """Without a checkpoint the supernet is trained anew, and scores of another one must not be taken for its."""
+        if self._history.exists():
             raise WrongUse(
-                f"{self._checkpoint} belongs to another search: {', '.join(differing)} differ. "
+                f"{self._history} holds scores of another search, whose checkpoint is gone. "
                 "Move it away to begin anew, or choose another --out."
             )
-        restore_module("supernet", self._supernet, tensors)
-        restore_module("policy", self._policy, tensors)
-        restore_optimizer("weights_optimizer", self._weights_optimizer, tensors)
-        restore_optimizer("policy_optimizer", self._policy_optimizer, tensors)
-        return step
+
+
+def _load(path: Path, identity: Mapping[str, object]) -> tuple[dict[str, Tensor], int]:
+    """Tensors of a checkpoint and the step it was written after, when it belongs to a search of that identity."""
+    tensors, values = load_checkpoint(path)
+    step = int(values.pop("step", 0))
+    if values != identity:
+        differing = [name for name in sorted({*identity, *values}) if values.get(name) != identity.get(name)]
+        raise WrongUse(
+            f"{path} belongs to another search: {', '.join(differing)} differ. "
+            "Move it away to begin anew, or choose another file."
+        )
+    return tensors, step

@@ -92,12 +92,21 @@ def _read_history(path: Path | None, objective: Objective, limit: float) -> list
     except (ValueError, KeyError, TypeError) as error:
         raise WrongUse(f"{path} is no history of a search ({error}). Move it away to begin anew.") from error
     for trial in trials:
-        if len(trial.picks) != len(objective.costs) or trial.feasible != (objective.cost_of(trial.picks) <= limit):
+        if not _belongs(trial, objective, limit):
             raise WrongUse(
-                f"{path} belongs to another search: its networks do not fit this space and limit. "
+                f"{path} belongs to another search: its networks do not fit this space, cost and limit. "
                 "Move it away to begin anew, or choose another --out."
             )
     return trials
+
+
+def _belongs(trial: Trial, objective: Objective, limit: float) -> bool:
+    units, candidates = objective.costs.shape
+    if len(trial.picks) != units or not all(0 <= pick < candidates for pick in trial.picks):
+        return False
+    cost = objective.cost_of(trial.picks)
+    same = math.isnan(cost) if trial.cost is None else math.isclose(trial.cost, cost)
+    return same and trial.feasible == (cost <= limit)
 
 
 def _append(path: Path | None, trial: Trial) -> None:

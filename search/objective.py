@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,14 +101,19 @@ class Objective:
             The limit in seconds or MACs.
 
         Raises:
-            WrongUse: it is no positive quantity of this objective.
+            WrongUse: it is no positive quantity of this objective, or a share of a network that failed.
         """
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|[A-Za-z]*?)(?:MACs?)?\s*", text)
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|[A-Za-z]*?)\s*(?:MACs?)?\s*", text)
         units = {**_UNITS[self.name], "%": self.cost_of(self.space.reference) / 100}
         if match is None or match[2] not in units or float(match[1]) <= 0:
             spelled = ", ".join(f"12{unit}" for unit in units)
             raise WrongUse(f"A limit on {self.name} is a number above 0 with its unit ({spelled}); got {text!r}.")
-        return float(match[1]) * units[match[2]]
+        limit = float(match[1]) * units[match[2]]
+        if math.isnan(limit):
+            raise WrongUse(
+                f"The reference network that {text} is a share of did not run on the device. Give a quantity."
+            )
+        return limit
 
     def format(self, cost: float) -> str:
         """A cost for the screen, with its unit."""

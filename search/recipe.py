@@ -105,7 +105,9 @@ class Recipe:
 _R = TypeVar("_R", SearchRecipe, TrainRecipe)
 
 
-def _overridden(defaults: _R, values: Mapping[str, Any], where: str) -> _R:
+def _overridden(defaults: _R, values: object, where: str) -> _R:
+    if not isinstance(values, Mapping):
+        raise WrongUse(f"{where} must be a table; got {values!r}.")
     known = asdict(defaults)
     for name, value in values.items():
         if name not in known:

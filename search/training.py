@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,7 @@ def train_network(
     """
     optimizer = torch.optim.SGD(network.parameters(), recipe.rate, momentum=0.9, weight_decay=recipe.weight_decay)
     batches = Batches(images, recipe.batch_size, seed=seed, augment=True)
-    identity = {"seed": seed, "steps": recipe.steps, "batch_size": recipe.batch_size, "images": len(images)}
+    identity = _identity(network, images, recipe, seed)
     first = _resume(checkpoint, network, optimizer, identity)
     network.train()
     saved_at = time.monotonic()
@@ -125,15 +126,29 @@ def recalibrate(network: nn.Module, batches: Batches, count: int) -> None:
         norm.momentum = momentum
 
 
-def _resume(checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, int]) -> int:
+def _identity(network: nn.Module, images: LabelledImages, recipe: TrainRecipe, seed: int) -> dict[str, object]:
+    return {
+        "seed": seed,
+        "steps": recipe.steps,
+        "batch_size": recipe.batch_size,
+        "rate": recipe.rate,
+        "weight_decay": recipe.weight_decay,
+        "images": [images.name, len(images)],
+        # Weights of one shape fit networks that differ, in dilation for one.
+        "network": hashlib.sha256(str(network).encode()).hexdigest()[:16],
+    }
+
+
+def _resume(checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, object]) -> int:
     """Restore from ``checkpoint`` where there is one; returns the step to go on from."""
     if not checkpoint.exists():
         return 0
     tensors, values = load_checkpoint(checkpoint)
     step = values.pop("step")
     if values != identity:
+        differing = [name for name, value in identity.items() if values.get(name) != value]
         raise WrongUse(
-            f"{checkpoint} belongs to another training ({values} there, {identity} here). "
+            f"{checkpoint} belongs to another training: {', '.join(differing)} differ. "
             "Move it away to begin anew, or choose another --out."
         )
     restore_module("network", network, tensors)

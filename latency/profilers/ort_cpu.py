@@ -82,12 +82,16 @@ class OrtCpuProfiler(Profiler):
         options.intra_op_num_threads = self._environment.runtime.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # ONNX Runtime's own errors derive from Exception directly, one class for each status code.
-        failures = (self._ort.capi.onnxruntime_pybind11_state.Fail, RuntimeError, ValueError)
+        refusals: tuple[type[Exception], ...] = (*self._status_errors(), RuntimeError, ValueError)
         try:
             return self._ort.InferenceSession(model, options, providers=[_PROVIDER])
-        except failures as error:
+        except refusals as error:
             raise ProfilingError("load", str(error)) from error
+
+    def _status_errors(self) -> tuple[type[Exception], ...]:
+        """ONNX Runtime's own errors: one class for each status code, each derived from Exception directly."""
+        found = vars(self._ort.capi.onnxruntime_pybind11_state).values()
+        return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception))
 
 
 def _import_onnxruntime() -> Any:

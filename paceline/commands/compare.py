@@ -12,7 +12,19 @@ import typer
 from devices import find_target, read_device, read_state
 from latency import open_profiler
 from lut import Lookup, appending, refuse_other_environment
-from paceline.options import Config, Data, Json, Runtime, Seed, TablePath, TargetName, Threads, fill_command
+from paceline.options import (
+    Config,
+    Data,
+    Json,
+    Runtime,
+    Seed,
+    TablePath,
+    TargetName,
+    Threads,
+    TrainThreads,
+    fill_command,
+    use_threads,
+)
 from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
 from search import (
     Comparison,
@@ -41,12 +53,14 @@ def compare(
     threads: Threads = 1,
     seed: Seed = 0,
     config: Config = None,
+    train_threads: TrainThreads = None,
     as_json: Json = False,
 ) -> None:
     """Train searched networks the same way, export them, measure them whole on the device, and report.
 
     Example: paceline compare runs/macs.json runs/latency.json --table tables/local.jsonl --out runs/compare
     """
+    use_threads(train_threads)
     results = [SearchResult.read(path) for path in networks]
     space = common_space(results)
     recipe = Recipe.read(config).train

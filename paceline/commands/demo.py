@@ -39,7 +39,8 @@ def demo(
 def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list[list[str]]:
     """The commands of the demo, each as arguments of ``paceline``."""
     table = str(out / "table.jsonl")
-    same = ["--seed", str(seed), *([] if config is None else ["--config", str(config)])]
+    # One thread: on images of the demo's size a second one waits more than it works, most of all on a busy machine.
+    same = ["--train-threads", "1", "--seed", str(seed), *([] if config is None else ["--config", str(config)])]
     searches = [
         [
             "search",
@@ -51,6 +52,8 @@ def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list
             limit,
             "--table",
             table,
+            "--warm-up",
+            str(out / "warm_up.safetensors"),
             "--out",
             str(out / f"{name}.json"),
             *same,

@@ -45,7 +45,7 @@ def profile(
     opened = space_of(space, input_size, classes)
     profiler = open_profiler(runtime or found.runtime, read_device(), read_state, threads)
     path = out or Path("tables") / f"{target}.jsonl"
-    plan = SamplingPlan(precision=precision, limit_s=limit_s)
+    plan = SamplingPlan(precision=precision, limit_s=limit_s, least_s=min(SamplingPlan.least_s, limit_s / 2))
     say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
     say(profiler.environment.describe())
     started = time.monotonic()

@@ -9,7 +9,18 @@ import typer
 
 from devices import WrongUse, unknown_name
 from lut import Lookup, Table
-from paceline.options import Config, Data, InputSize, Json, Seed, SpaceName, fill_command, space_of
+from paceline.options import (
+    Config,
+    Data,
+    InputSize,
+    Json,
+    Seed,
+    SpaceName,
+    TrainThreads,
+    fill_command,
+    space_of,
+    use_threads,
+)
 from paceline.screen import progress_bar, say, show_json
 from search import Architecture, DifferentiableSearch, Objective, Recipe, SearchResult, Space, Trial, open_images
 
@@ -38,6 +49,15 @@ def search(
     data: Data = "scenes",
     seed: Seed = 0,
     config: Config = None,
+    warm_up: Annotated[
+        Path | None,
+        typer.Option(
+            "--warm-up",
+            help="File to keep the warmed-up supernet in, or to begin from when it is there: searches that differ "
+            "in objective or limit alone can share one.",
+        ),
+    ] = None,
+    train_threads: TrainThreads = None,
     as_json: Json = False,
 ) -> None:
     """Search a network within a limit on latency or on MACs.
@@ -60,7 +80,8 @@ def search(
     train = open_images(data, "train", opened.input_size, seed=seed, count=recipe.train.images)
     validation = open_images(data, "val", opened.input_size, seed=seed, count=recipe.search.score_images)
     checkpoint = out.with_suffix(".search.safetensors")
-    searching = DifferentiableSearch(costs, most, train, validation, recipe.search, seed, checkpoint)
+    use_threads(train_threads)
+    searching = DifferentiableSearch(costs, most, train, validation, recipe.search, seed, checkpoint, warm_up)
     with progress_bar("supernet") as bar:
         trial, trials = searching.search(lambda stage, done, of, words: bar(done, of, words, stage))
     result = _result(out, opened, costs, most, trial, seed, f"{train.name}; {validation.name}", recipe)

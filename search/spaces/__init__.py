@@ -46,7 +46,8 @@ def open_space(name: str, input_size: tuple[int, int] | None = None, classes: in
     if name not in SPACES:
         raise unknown_name("space", name, SPACES)
     default_size, default_classes = _DEFAULTS.get(name, CITYSCAPES)
-    return SPACES[name](input_size or default_size, classes or default_classes)
+    size = default_size if input_size is None else input_size
+    return SPACES[name](size, default_classes if classes is None else classes)
 
 
 def open_published(

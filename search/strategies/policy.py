@@ -10,7 +10,7 @@ import numpy as np
 from search.strategies.strategy import Strategy, Trial
 from search.strategies.within import Array, WithinLimit
 
-_DRAWS_PER_NETWORK = 20
+_DRAWS_PER_NETWORK = 50
 """Draws made for each network asked for; a policy that has converged repeats itself and yields fewer."""
 
 
@@ -31,12 +31,14 @@ class PolicyStrategy(Strategy):
     def __init__(self, policy: Array, costs: Array, budget: float, seed: int) -> None:
         self._policy = policy
         self._within = WithinLimit(costs, budget)
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         self._told = set[tuple[int, ...]]()
 
     def ask(self, count: int) -> list[tuple[int, ...]]:
         """Networks that were not told of yet, the most probable first."""
-        draws = self._within.draw(self._policy, count * _DRAWS_PER_NETWORK, self._rng)
+        # Always the same draws from the beginning on, so that a resumed search proposes what it would have proposed.
+        drawn = (count + len(self._told)) * _DRAWS_PER_NETWORK
+        draws = self._within.draw(self._policy, drawn, np.random.default_rng(self._seed))
         rows = np.concatenate([self._within.most_probable(self._policy)[None], draws])
         networks = dict.fromkeys(tuple(int(pick) for pick in row) for row in rows)
         return [network for network in networks if network not in self._told][:count]

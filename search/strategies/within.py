@@ -48,11 +48,13 @@ class WithinLimit:
         mass = self._tables(policy, np.add)
         if mass[0][_BINS] <= 0:
             return np.tile(self._cheapest, (count, 1))
+        # One row of numbers for each network: the first networks are the same however many are drawn.
+        uniform = rng.random((count, len(policy)))
         left = np.full(count, _BINS)
         picks = np.empty((count, len(policy)), dtype=np.intp)
         for unit, row in enumerate(policy):
             weights = row * _after(mass[unit + 1], left, self._bins[unit])
-            picks[:, unit] = _draw_rows(weights, rng)
+            picks[:, unit] = _draw_rows(weights, uniform[:, unit])
             left -= self._bins[unit][picks[:, unit]]
         return picks
 
@@ -93,9 +95,9 @@ def _to_bins(costs: Array, budget: float) -> npt.NDArray[np.intp]:
     return np.minimum(np.ceil(share * _BINS), _BINS + 1).astype(np.intp)
 
 
-def _draw_rows(weights: Array, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """One index for each row, with probability proportional to the row's weights."""
+def _draw_rows(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
+    """One index for each row, with probability proportional to the row's weights, from a number in [0, 1) for each."""
     steps = weights.cumsum(axis=1)
-    target = rng.random(len(weights)) * steps[:, -1]
+    target = uniform * steps[:, -1]
     # Strictly above the target, so that a candidate of weight 0 is never reached, not even by a draw of 0.
     return np.asarray((steps > target[:, None]).argmax(axis=1), dtype=np.intp)

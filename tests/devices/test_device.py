@@ -8,13 +8,14 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devices import Device, DeviceState
 
 DEVICE = Device("cpu", "Example 3000", "x86_64", "Maker 6 85 4", "0123456789ab", 8, 16 * 2**30, 24 * 2**20, "Linux")
-CHANGES = [
+CHANGES: list[dict[str, Any]] = [
     {"kind": "gpu"},
     {"name": "Example 3001"},
     {"architecture": "aarch64"},
@@ -32,7 +33,7 @@ def test_the_changes_tried_below_cover_every_field() -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_a_device_that_differs_in_one_field_has_another_fingerprint(change: dict[str, object]) -> None:
+def test_a_device_that_differs_in_one_field_has_another_fingerprint(change: dict[str, Any]) -> None:
     assert replace(DEVICE, **change).fingerprint != DEVICE.fingerprint
 
 

@@ -10,7 +10,7 @@ from devices import NoAnswer, NotAvailable, PacelineError, WrongUse, unknown_nam
 @pytest.mark.parametrize(("error", "status"), [(NoAnswer, 1), (WrongUse, 2), (NotAvailable, 3)])
 def test_each_way_to_end_has_its_exit_status(error: type[PacelineError], status: int) -> None:
     assert error.exit_code == status
-    with pytest.raises(PacelineError, match="^said as it stands$"):
+    with pytest.raises(PacelineError, match=r"^said as it stands$"):
         raise error("said as it stands")
 
 

@@ -176,7 +176,7 @@ def test_the_demo_is_small_at_half_the_width_and_depth() -> None:
     assert [(2 * s.channels, 2 * s.units, s.stride) for s in demo.stages] == [
         (s.channels, s.units, s.stride) for s in small.stages
     ]
-    assert (2 * demo.stem, 2 * demo.head, 2 * demo.middle) == (small.stem, small.head, small.middle)  # type: ignore[operator]
+    assert (2 * demo.stem, 2 * demo.head, 2 * demo.middle) == (small.stem, small.head, small.middle)
     assert demo.decoder == small.decoder
 
 
@@ -224,9 +224,9 @@ def test_no_class_is_refused(open_it: Callable[[], Space]) -> None:
 
 
 def test_an_unknown_space_or_network_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(WrongUse, match="no space 'squeezenas-smal'. Did you mean 'squeezenas-small'"):
+    with pytest.raises(WrongUse, match=r"no space 'squeezenas-smal'. Did you mean 'squeezenas-small'"):
         open_space("squeezenas-smal")
-    with pytest.raises(WrongUse, match="no network 'lat_smal'. Did you mean 'lat_small'"):
+    with pytest.raises(WrongUse, match=r"no network 'lat_smal'. Did you mean 'lat_small'"):
         open_published("lat_smal")
 
 

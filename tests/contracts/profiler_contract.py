@@ -1,0 +1,101 @@
+"""What every profiler must do. A profiler's test class inherits this and says how one is made."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from devices import Device, DeviceState
+from latency import Failure, Measurement, Profiler, Workload, profilers
+from tests.contracts.examples import DEVICE, QUICK, block
+
+State = Callable[[], DeviceState]
+
+
+class ProfilerContract(abc.ABC):
+    """Inherit, implement ``make_profiler``, and all of this is tested."""
+
+    @abc.abstractmethod
+    def make_profiler(self, device: Device, state: State, threads: int = 1) -> Profiler:
+        """A profiler of the kind under test, made as its registry entry makes it."""
+
+    @property
+    def workload(self) -> Workload:
+        """One that can be measured; small."""
+        return block()
+
+    @property
+    def broken(self) -> Workload:
+        """One that cannot be measured."""
+        return Workload("no_such_operator", ((8, 8, 8),))
+
+    @pytest.fixture
+    def profiler(self) -> Profiler:
+        loads = iter(range(1, 100))
+        return self.make_profiler(DEVICE, lambda: DeviceState(load_1min=next(loads) / 100))
+
+    def test_it_is_in_the_registry_under_its_name(self, profiler: Profiler) -> None:
+        assert isinstance(profilers()[profiler.name](DEVICE, DeviceState, 1), type(profiler))
+
+    def test_its_environment_names_device_runtime_and_threads(self) -> None:
+        environment = self.make_profiler(DEVICE, DeviceState, 3).environment
+        assert environment.device == DEVICE
+        assert environment.runtime.name == type(self.make_profiler(DEVICE, DeviceState)).name
+        assert environment.runtime.threads == 3
+
+    def test_its_environment_is_the_same_for_two_of_its_kind_and_another_for_other_threads(self) -> None:
+        digests = [self.make_profiler(DEVICE, DeviceState, n).environment.digest for n in (1, 1, 2)]
+        assert digests[0] == digests[1] != digests[2]
+
+    def test_a_workload_is_measured(self, profiler: Profiler) -> None:
+        outcome = profiler.measure(self.workload, QUICK)
+        assert isinstance(outcome, Measurement), outcome
+        assert (outcome.workload, outcome.plan) == (self.workload, QUICK)
+        assert outcome.environment == profiler.environment
+        assert min(outcome.samples_s) > 0
+        assert outcome.calls_per_sample >= 1
+
+    def test_samples_are_as_many_as_the_plan_says(self, profiler: Profiler) -> None:
+        plan = replace(QUICK, least_samples=7, most_samples=9, precision=1e-9, limit_s=5.0)
+        outcome = profiler.measure(self.workload, plan)
+        assert isinstance(outcome, Measurement), outcome
+        assert 7 <= len(outcome.samples_s) <= 9
+
+    def test_the_state_is_read_before_and_after(self, profiler: Profiler) -> None:
+        outcome = profiler.measure(self.workload, QUICK)
+        assert isinstance(outcome, Measurement), outcome
+        assert outcome.before.load_1min is not None
+        assert outcome.after.load_1min is not None
+        assert outcome.before.load_1min < outcome.after.load_1min
+        assert isinstance(profiler.state(), DeviceState)
+
+    def test_a_measurement_survives_json(self, profiler: Profiler) -> None:
+        outcome = profiler.measure(self.workload, QUICK)
+        assert isinstance(outcome, Measurement), outcome
+        assert Measurement.from_json(outcome.to_json()) == outcome
+
+    def test_a_broken_workload_is_a_failure_and_the_next_one_is_measured(self, profiler: Profiler) -> None:
+        outcome = profiler.measure(self.broken, QUICK)
+        assert isinstance(outcome, Failure)
+        assert outcome.stage in {"build", "load", "run"}
+        assert outcome.reason
+        assert (outcome.workload, outcome.environment) == (self.broken, profiler.environment)
+        assert isinstance(profiler.measure(self.workload, QUICK), Measurement)
+
+    def test_more_calls_take_a_run_no_less_than_no_time(self, profiler: Profiler) -> None:
+        with profiler.open(self.workload) as run:
+            assert run(1) > 0
+            assert run(3) > 0
+
+    def test_a_workload_can_be_opened_again_after_it_was_released(self, profiler: Profiler) -> None:
+        for _ in range(2):
+            with profiler.open(self.workload) as run:
+                assert run(1) > 0
+
+    def test_an_error_of_the_caller_passes_through_open(self, profiler: Profiler) -> None:
+        with pytest.raises(ZeroDivisionError), profiler.open(self.workload):
+            raise ZeroDivisionError
+        assert isinstance(profiler.measure(self.workload, QUICK), Measurement)

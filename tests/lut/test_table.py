@@ -1,0 +1,383 @@
+"""The table: what is written is read again, whatever happened to the file in between."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices import Device, WrongUse
+from latency import Environment, Measurement, Outcome, Workload
+from lut import Key, Table, appending, key_of, repair
+from tests.contracts.examples import BLOCKS, DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHER = Environment(OTHER_DEVICE, RUNTIME)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "table.jsonl"
+
+
+def write(path: Path, *outcomes: Outcome) -> bytes:
+    with appending(path) as writer:
+        for outcome in outcomes:
+            writer.append(outcome)
+    return path.read_bytes()
+
+
+def three_rows(path: Path) -> list[bytes]:
+    write(path, measurement(BLOCKS[0]), failure(BLOCKS[1]), measurement(BLOCKS[2]))
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def damaged(row: bytes, **changes: Any) -> bytes:
+    values = json.loads(row) | changes
+    return json.dumps({name: value for name, value in values.items() if value is not None}).encode() + b"\n"
+
+
+def test_rows_are_read_as_they_were_appended(path: Path) -> None:
+    outcomes: list[Outcome] = [measurement(BLOCKS[0], 1e-3), failure(BLOCKS[1]), measurement(BLOCKS[2], 0.1 + 0.2)]
+    write(path, *outcomes)
+    assert dict(Table.read(path)) == {key_of(outcome): outcome for outcome in outcomes}
+
+
+def test_the_writers_own_table_holds_the_same_as_the_file(path: Path) -> None:
+    write(path, measurement(BLOCKS[0]))
+    with appending(path) as writer:
+        writer.append(failure(BLOCKS[1]))
+        assert dict(writer.table) == dict(Table.read(path))
+        assert len(writer.table) == 2
+
+
+def test_a_row_is_one_line_with_schema_and_kind(path: Path) -> None:
+    rows = [json.loads(line) for line in write(path, measurement(), failure(BLOCKS[1])).splitlines()]
+    assert [(row["schema"], row["kind"]) for row in rows] == [(1, "measurement"), (1, "failure")]
+
+
+def test_a_row_is_in_the_file_before_the_next_is_begun(path: Path) -> None:
+    with appending(path) as writer:
+        for count, workload in enumerate(BLOCKS, 1):
+            writer.append(measurement(workload))
+            assert len(Table.read(path)) == count
+
+
+def test_appending_makes_file_and_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "table.jsonl"
+    write(path, measurement())
+    assert len(Table.read(path)) == 1
+
+
+def test_earlier_rows_keep_their_bytes(path: Path) -> None:
+    before = write(path, measurement(BLOCKS[0]), failure(BLOCKS[1]))
+    assert write(path, measurement(BLOCKS[2])).startswith(before)
+
+
+def test_a_later_row_of_the_same_key_wins(path: Path) -> None:
+    write(path, failure(block()), measurement(block(), 1e-3), measurement(BLOCKS[1]), measurement(block(), 2e-3))
+    table = Table.read(path)
+    assert len(table) == 2
+    assert table[key_of(measurement(block()))] == measurement(block(), 2e-3)
+    assert len(path.read_bytes().splitlines()) == 4
+
+
+def test_an_outcome_is_found_by_workload_and_environment() -> None:
+    table = Table([measurement(block()), measurement(block(), 5e-3, OTHER)])
+    assert table.outcome(block(), ENVIRONMENT) == measurement(block())
+    assert table.outcome(block(), OTHER) == measurement(block(), 5e-3, OTHER)
+    assert table.outcome(BLOCKS[1], ENVIRONMENT) is None
+    assert table.outcome(block(), Environment(DEVICE, replace(RUNTIME, threads=2))) is None
+
+
+def test_a_key_holds_the_digests_of_workload_and_environment() -> None:
+    assert key_of(failure(block())) == Key(block().digest, ENVIRONMENT.digest)
+    assert list(Table([failure(block())])) == [key_of(failure(block()))]
+
+
+def test_a_table_is_of_one_environment() -> None:
+    table = Table([measurement(BLOCKS[0]), failure(BLOCKS[1])])
+    assert table.environments() == (ENVIRONMENT,)
+    assert table.environment() == ENVIRONMENT
+
+
+def test_a_table_of_two_environments_names_both() -> None:
+    table = Table([measurement(), measurement(environment=OTHER)])
+    with pytest.raises(WrongUse, match="this one has 2:") as caught:
+        table.environment()
+    assert "Example 3000" in str(caught.value)
+    assert "Example 4000" in str(caught.value)
+    assert "profile-device --out" in str(caught.value)
+
+
+def test_an_empty_table_has_no_environment() -> None:
+    with pytest.raises(WrongUse, match="this one has 0"):
+        Table().environment()
+
+
+def test_text_of_every_script_survives(path: Path) -> None:
+    device = Device("cpu", "µ-Prozessor 三 \U0001f600 \u2028 \r\n\\", "riscv64")
+    workload = Workload("conv", ((1, 1, 1),), {"Größe": "\u2028 \x85 \n"})
+    outcome = replace(failure(workload, Environment(device, RUNTIME)), reason="kein »Kern«\r\n")
+    write(path, outcome, measurement())
+    assert next(iter(Table.read(path).values())) == outcome
+    assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_a_line_torn_at_any_byte_is_left_out_when_read_and_cut_off_when_appended_to(path: Path) -> None:
+    first, second, last = three_rows(path)
+    for length in range(1, len(last) - 1):
+        path.write_bytes(first + second + last[:length])
+        assert len(Table.read(path)) == 2
+        assert path.stat().st_size == len(first + second) + length  # reading changes nothing
+        with appending(path) as writer:
+            assert len(writer.table) == 2
+        assert path.read_bytes() == first + second
+
+
+def test_a_row_follows_a_torn_one_on_a_line_of_its_own(path: Path) -> None:
+    first, second, last = three_rows(path)
+    for length in (1, len(last) // 2, len(last) - 2):
+        path.write_bytes(first + second + last[:length])
+        assert write(path, measurement(BLOCKS[2])) == first + second + last
+
+
+def test_a_whole_last_line_that_lacks_its_end_is_kept(path: Path) -> None:
+    first, second, last = three_rows(path)
+    path.write_bytes(first + second + last[:-1])
+    assert len(Table.read(path)) == 3
+    assert write(path, measurement(BLOCKS[3])).startswith(first + second + last)
+    assert len(Table.read(path)) == 4
+
+
+def test_a_file_of_one_torn_line_is_an_empty_table(path: Path) -> None:
+    first = three_rows(path)[0]
+    path.write_bytes(first[:20])
+    assert len(Table.read(path)) == 0
+    assert write(path, measurement(BLOCKS[0])) == first
+
+
+DAMAGES = {
+    "no JSON": b"{nonsense}\n",
+    "a blank line": b"\n",
+    "bytes that are no text": b"\xff\xfe\x00\n",
+    "half a row": b'{"schema":1,"kind":"measu\n',
+    "no object": b"[1, 2]\n",
+    "null": b"null\n",
+    "no schema": b'{"kind":"measurement"}\n',
+    "a carriage return inside": b"half a row\r" + b'{"schema":\n',
+}
+
+
+@pytest.mark.parametrize("line", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_line_is_refused_with_its_number_and_the_command_that_mends_it(path: Path, line: bytes) -> None:
+    first, second, last = three_rows(path)
+    path.write_bytes(first + line + second + last)
+    with pytest.raises(WrongUse, match="line 2 is no row of a table") as caught:
+        Table.read(path)
+    assert f"`paceline table repair {path}`" in str(caught.value)
+    assert "keeps the 3 good rows" in str(caught.value)
+    with pytest.raises(WrongUse, match="line 2"), appending(path):
+        pass
+    assert path.read_bytes() == first + line + second + last
+
+
+def test_damage_is_counted(path: Path) -> None:
+    first, second, _ = three_rows(path)
+    path.write_bytes(first + b"x\n" + second + b"y\n")
+    with pytest.raises(WrongUse, match=r"line 2 .*; 2 such line\(s\) in all"):
+        Table.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema": 2}, "schema 2, this paceline reads 1"),
+        ({"schema": "1"}, "schema 1, this paceline reads 1"),
+        ({"kind": "guess"}, "KeyError: 'guess'"),
+        ({"kind": None}, "KeyError: 'kind'"),
+        ({"samples_s": None}, "KeyError: 'samples_s'"),
+        ({"workload": {"operator": "conv"}}, "KeyError: 'inputs'"),
+        ({"plan": {"precision": 7}}, "precision must be between 0 and 1"),
+    ],
+    ids=str,
+)
+def test_a_row_this_version_cannot_read_is_refused(path: Path, changes: dict[str, Any], reason: str) -> None:
+    first, second, last = three_rows(path)
+    path.write_bytes(damaged(first, **changes) + second + last)
+    with pytest.raises(WrongUse, match="line 1 is no row") as caught:
+        Table.read(path)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("line", DAMAGES.values(), ids=DAMAGES)
+def test_repair_keeps_good_rows_to_the_byte_and_moves_the_others(path: Path, line: bytes) -> None:
+    first, second, last = three_rows(path)
+    newer = damaged(first, schema=2)
+    path.write_bytes(first + line + second + newer + last)
+    assert repair(path) == (3, 2)
+    assert path.read_bytes() == first + second + last
+    assert path.with_name("table.jsonl.rejected").read_bytes() == line + newer
+    assert sorted(file.name for file in path.parent.iterdir()) == ["table.jsonl", "table.jsonl.rejected"]
+
+
+def test_repairing_twice_changes_nothing_more(path: Path) -> None:
+    first, second, last = three_rows(path)
+    path.write_bytes(first + b"x\n" + second + last)
+    repair(path)
+    files = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert repair(path) == (3, 0)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == files
+
+
+def test_a_good_table_is_left_alone_by_repair(path: Path) -> None:
+    rows = three_rows(path)
+    assert repair(path) == (3, 0)
+    assert path.read_bytes() == b"".join(rows)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_later_repairs_reject_is_added(path: Path) -> None:
+    first, second, _ = three_rows(path)
+    for line in (b"x\n", b"y\n"):
+        path.write_bytes(first + line + second)
+        repair(path)
+    assert path.with_name("table.jsonl.rejected").read_bytes() == b"x\ny\n"
+
+
+def test_a_repaired_table_can_be_appended_to(path: Path) -> None:
+    first, second, last = three_rows(path)
+    path.write_bytes(first + b"x\n" + second + last[:9])
+    assert repair(path) == (2, 1)
+    assert write(path, measurement(BLOCKS[2])) == first + second + last
+
+
+def test_a_missing_table_is_refused_with_the_command_that_fills_it(path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"cannot be read \(No such file or directory\)") as caught:
+        Table.read(path)
+    assert f"`profile-device --out {path}`" in str(caught.value)
+    with pytest.raises(WrongUse, match="No such file"):
+        repair(path)
+
+
+@contextmanager
+def locked_by_another_process(path: Path) -> Iterator[None]:
+    code = "import sys, lut; from pathlib import Path\nwith lut.appending(Path(sys.argv[1])): print(1); input()"
+    command = [sys.executable, "-u", "-c", code, str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"1\n"
+            yield
+        finally:
+            other.kill()
+
+
+def test_a_second_writer_is_refused_until_the_first_is_gone(path: Path) -> None:
+    before = write(path, measurement(BLOCKS[0]))
+    with locked_by_another_process(path):
+        with pytest.raises(WrongUse, match="Another process is writing"), appending(path):
+            pass
+        with pytest.raises(WrongUse, match="Another process is writing"):
+            repair(path)
+        assert len(Table.read(path)) == 1  # reading is free
+        assert path.read_bytes() == before
+    assert write(path, measurement(BLOCKS[1])).startswith(before)
+
+
+def test_the_lock_is_released_after_an_error(path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), appending(path):
+        raise ZeroDivisionError
+    write(path, measurement())
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_appended_to(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_rows(path)
+    lock = fcntl.flock
+
+    def repaired_meanwhile(descriptor: int, operation: int) -> None:
+        path.with_name("new").write_bytes(path.read_bytes())
+        path.with_name("new").replace(path)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", repaired_meanwhile)
+    with pytest.raises(WrongUse, match="replaced while it was being opened"), appending(path):
+        pass
+
+
+def test_a_file_that_cannot_be_made_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "table.jsonl", tmp_path):
+        with pytest.raises(WrongUse, match=r"cannot be written .* Choose another file with --out"), appending(path):
+            pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(WrongUse, match="Permission denied"), appending(tmp_path / "table.jsonl"):
+        pass
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from lut import appending
+from tests.contracts.examples import BLOCKS, measurement
+path, room = Path(sys.argv[1]), int(sys.argv[2])
+with appending(path) as writer:
+    writer.append(measurement(BLOCKS[0]))
+    before = path.read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, hard))
+    try:
+        writer.append(measurement(BLOCKS[1]))
+    except OSError as error:
+        print(error)
+    assert path.read_bytes() == before
+    assert len(writer.table) == 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    writer.append(measurement(BLOCKS[2]))
+"""
+
+
+@pytest.mark.parametrize(("room", "words"), [(0, "File too large"), (50, "the disk is full")])
+def test_a_row_that_finds_no_room_leaves_the_file_as_it_was(path: Path, room: int, words: str) -> None:
+    # A limit on the size of files ends a write early, as a full disk does.
+    command = [sys.executable, "-c", FULL_DISK, str(path), str(room)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+    assert set(Table.read(path)) == {key_of(measurement(workload)) for workload in (BLOCKS[0], BLOCKS[2])}
+
+
+def test_a_disk_that_fails_to_sync_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = write(path, measurement(BLOCKS[0]))
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with appending(path) as writer:
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            writer.append(measurement(BLOCKS[1]))
+        assert list(writer.table) == [key_of(measurement(BLOCKS[0]))]
+    assert path.read_bytes() == before
+
+
+def test_a_number_that_json_does_not_have_is_not_written(path: Path) -> None:
+    broken: Measurement = replace(measurement(), samples_s=(float("nan"),) * 6)
+    with appending(path) as writer, pytest.raises(ValueError, match="not JSON compliant"):
+        writer.append(broken)
+    assert path.read_bytes() == b""

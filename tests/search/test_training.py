@@ -1,0 +1,248 @@
+"""Training: it learns, it ignores what does not count, it goes on to the bit; scoring and new statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from devices import WrongUse
+from latency import build_module
+from search import (
+    Architecture,
+    Batches,
+    LabelledImages,
+    Space,
+    TrainRecipe,
+    recalibrate,
+    score_network,
+    train_network,
+    training,
+)
+from search.checkpoint import load_checkpoint
+
+torch = pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
+from torch import Tensor, nn  # noqa: E402 - only once torch is known to be there
+
+MakeImages = Callable[[int], LabelledImages]
+RECIPE = TrainRecipe(steps=6, batch_size=2)
+
+
+@pytest.fixture
+def network(tiny: Space) -> nn.Module:
+    return build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
+
+
+def weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def loss(network: nn.Module, images: LabelledImages) -> float:
+    pictures, labels = next(Batches(images, len(images), seed=0, augment=False).all_batches())
+    with torch.inference_mode():
+        return float(training.segmentation_loss(network.eval()(pictures), labels))
+
+
+def test_the_loss_falls_and_the_score_rises(network: nn.Module, patches: MakeImages, tmp_path: Path) -> None:
+    before = loss(network, patches(8)), score_network(network, patches(8))[0]
+    train_network(network, patches(8), TrainRecipe(steps=60, batch_size=4, rate=0.05), 0, tmp_path / "c")
+    assert loss(network, patches(8)) < 0.5 * before[0]
+    assert score_network(network, patches(8))[0] > 0.7 > before[1]
+
+
+def test_pixels_that_do_not_count_have_no_influence() -> None:
+    scores = torch.randn(2, 3, 4, 5, requires_grad=True)
+    labels = torch.randint(0, 3, (2, 4, 5))
+    labels[:, 1:3] = 255
+    value = training.segmentation_loss(scores, labels)
+    value.backward()
+    kept = [0, 3]
+    torch.testing.assert_close(value, nn.functional.cross_entropy(scores[:, :, kept], labels[:, kept]))
+    assert scores.grad is not None
+    assert (scores.grad[:, :, 1:3] == 0).all()
+    assert (scores.grad[:, :, kept] != 0).all()
+
+
+def test_progress_is_told_after_every_step(network: nn.Module, patches: MakeImages, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    train_network(network, patches(2), RECIPE, 0, tmp_path / "c", lambda done, steps: told.append((done, steps)))
+    assert told == [(done, 6) for done in range(1, 7)]
+
+
+def test_the_seed_decides(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    trained = []
+    for index, seed in enumerate((0, 0, 1)):
+        network = build_module(tiny.network(Architecture("tiny", (0, 0, 0, 12))))
+        train_network(network, patches(4), RECIPE, seed, tmp_path / str(index))
+        trained.append(weights(network))
+    assert equal(trained[0], trained[1])
+    assert not equal(trained[0], trained[2])
+
+
+class Stopped(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("every_s", [-1.0, 1e9], ids=["checkpoint after each step", "no checkpoint yet"])
+@pytest.mark.parametrize("stop", [1, 4, 6])
+def test_a_training_that_was_stopped_ends_with_the_same_weights(
+    tiny: Space, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, every_s: float
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", every_s)
+    workload = tiny.network(Architecture("tiny", (3, 5, 11, 12)))
+    whole, begun, resumed = (build_module(workload) for _ in range(3))
+    train_network(whole, patches(5), RECIPE, 1, tmp_path / "whole")
+
+    def die(done: int, _: int) -> None:
+        if done == stop:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train_network(begun, patches(5), RECIPE, 1, tmp_path / "c", die)
+    steps: list[int] = []
+    train_network(resumed, patches(5), RECIPE, 1, tmp_path / "c", lambda done, all_: steps.append(done))
+    assert steps[0] == (stop if every_s < 0 else 1)
+    assert equal(weights(resumed), weights(whole))
+    assert equal(load_checkpoint(tmp_path / "c")[0], load_checkpoint(tmp_path / "whole")[0])
+
+
+def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    first, second = (build_module(tiny.network(Architecture("tiny", (0,) * 4)), seed=seed) for seed in (0, 1))
+    train_network(first, patches(2), RECIPE, 0, tmp_path / "c")
+    told: list[int] = []
+    train_network(second, patches(2), RECIPE, 0, tmp_path / "c", lambda done, steps: told.append(done))
+    assert told == []
+    assert equal(weights(first), weights(second))
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"images": 3}, "images"),
+        ({"steps": 7}, "steps"),
+        ({"batch_size": 1}, "batch_size"),
+        ({"rate": 0.2}, "rate"),
+        ({"weight_decay": 0.0}, "weight_decay"),
+        # Its weights have the same shapes; only the dilation of one unit is another.
+        ({"picks": (0, 2, 3, 12)}, "network"),
+        ({"picks": (0, 2, 12, 12)}, "network"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused(
+    tiny: Space, patches: MakeImages, tmp_path: Path, changed: dict[str, object], what: str
+) -> None:
+    def train(seed: int = 0, images: int = 2, picks: tuple[int, ...] = (0, 2, 11, 12), **recipe: float) -> None:
+        network = build_module(tiny.network(Architecture("tiny", picks)))
+        train_network(network, patches(images), replace(RECIPE, **recipe), seed, tmp_path / "c")
+
+    train()
+    before = (tmp_path / "c").read_bytes()
+    with pytest.raises(WrongUse, match=f"belongs to another training: {what} differ"):
+        train(**changed)
+    assert (tmp_path / "c").read_bytes() == before
+
+
+class Fixed(nn.Module):
+    """Always says the same classes, whatever it sees."""
+
+    def __init__(self, classes: np.ndarray) -> None:
+        super().__init__()
+        self.scores = nn.functional.one_hot(torch.from_numpy(classes).long(), 3).permute(2, 0, 1).float()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.scores.expand(len(pictures), -1, -1, -1)
+
+
+class Halves(LabelledImages):
+    """Left half 0, right half 1, the top row not counted; all images alike."""
+
+    name, classes, palette, size = "halves", ("left", "right", "never"), ((0, 0, 0),) * 3, (4, 8)
+
+    def __len__(self) -> int:
+        return 20
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.repeat(np.array([[0, 1]], dtype=np.uint8), 4, axis=1).repeat(4, axis=0)
+        labels[0] = 255
+        return np.zeros((4, 8, 3), dtype=np.uint8), labels
+
+
+def test_a_perfect_network_scores_1() -> None:
+    truth = Halves().read(0)[1]
+    truth[0] = 2  # Where nothing counts, anything may be said.
+    assert score_network(Fixed(truth), Halves()) == (1.0, {"left": 1.0, "right": 1.0})
+
+
+def test_a_constant_network_scores_what_can_be_worked_out() -> None:
+    # Everything is "left": half of it is right, and "right" is never found.
+    assert score_network(Fixed(np.zeros((4, 8))), Halves()) == (0.25, {"left": 0.5, "right": 0.0})
+    # A class that does not occur counts with 0 once it is predicted.
+    assert score_network(Fixed(np.full((4, 8), 2)), Halves()) == (0.0, {"left": 0.0, "right": 0.0, "never": 0.0})
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_scoring_changes_nothing(network: nn.Module, patches: MakeImages, mode: bool) -> None:
+    network.train(mode)
+    before = weights(network)
+    first, second = score_network(network, patches(3)), score_network(network, patches(3))
+    assert first == second
+    assert network.training is mode
+    assert equal(before, weights(network))
+
+
+def test_the_batches_of_scoring_make_no_difference(
+    network: nn.Module, patches: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = score_network(network, patches(5))
+    monkeypatch.setattr(training, "_SCORE_BATCH", 2)
+    assert score_network(network, patches(5)) == whole
+
+
+def test_without_images_there_is_no_score(network: nn.Module, patches: MakeImages) -> None:
+    with pytest.raises(WrongUse, match="patches holds no image to score on"):
+        score_network(network, patches(0))
+
+
+def test_new_statistics_are_the_plain_mean_over_the_batches(network: nn.Module, patches: MakeImages) -> None:
+    batches = Batches(patches(6), 2, seed=0, augment=False)
+    train_batches = list(batches.take(3))
+    first = network.encoder[0]
+    with torch.no_grad():
+        outputs = [first[0](pictures) for pictures, _ in train_batches]
+    network.eval()
+    recalibrate(network, batches, 3)
+    norm = first[1]
+    torch.testing.assert_close(norm.running_mean, torch.stack([out.mean((0, 2, 3)) for out in outputs]).mean(0))
+    torch.testing.assert_close(norm.running_var, torch.stack([out.var((0, 2, 3)) for out in outputs]).mean(0))
+
+
+def test_new_statistics_do_not_depend_on_the_old_ones(network: nn.Module, patches: MakeImages) -> None:
+    batches = Batches(patches(6), 2, seed=0, augment=True)
+    recalibrate(network, batches, 2)
+    before = weights(network)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.fill_(9.0)
+            norm.running_var.fill_(9.0)
+    recalibrate(network, batches, 2)
+    assert equal(before, weights(network))
+
+
+def test_new_statistics_leave_weights_and_momentum_alone(network: nn.Module, patches: MakeImages) -> None:
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms[0].momentum = 0.25
+    before = {name: weight.clone() for name, weight in network.named_parameters()}
+    statistics = norms[0].running_var.clone()
+    recalibrate(network, Batches(patches(4), 2, seed=0, augment=True), 2)
+    assert equal(before, dict(network.named_parameters()))
+    assert all(weight.grad is None for weight in network.parameters())
+    assert [norm.momentum for norm in norms] == [0.25] + [0.1] * (len(norms) - 1)
+    assert not torch.equal(norms[0].running_var, statistics)
