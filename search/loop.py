@@ -75,7 +75,7 @@ def best(trials: Sequence[Trial], objective: Objective, limit: float) -> Trial:
 
 def _try(picks: tuple[int, ...], score: Score, objective: Objective, limit: float) -> Trial:
     cost = objective.cost_of(picks)
-    feasible = cost <= limit  # False for NaN: a network with a candidate that failed is within no limit.
+    feasible = bool(cost <= limit)  # False for NaN: a network with a candidate that failed is within no limit.
     return Trial(picks, None if math.isnan(cost) else cost, feasible, score(picks) if feasible else None)
 
 

@@ -27,7 +27,10 @@ def show(path: TableFile, as_json: Json = False) -> None:
         return
     for environment in read.environments():
         print(environment.describe())
-    show_table(str(path), ("workload", "median", "95 % interval", "samples", "remarks"), [_row(row) for row in rows])
+    show_table(str(path), ("workload", "median", "95 % interval", "samples"), [_row(row) for row in rows])
+    for row in rows:
+        for remark in _remarks(row):
+            print(f"{row.workload.describe()}: {remark}")
 
 
 @table.command("repair")
@@ -51,14 +54,16 @@ def _row_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _row(outcome: Outcome) -> tuple[str, str, str, str, str]:
+def _row(outcome: Outcome) -> tuple[str, str, str, str]:
     if not isinstance(outcome, Measurement):
-        return outcome.workload.describe(), "failed", "", "", f"{outcome.stage}: {outcome.reason}"
+        return outcome.workload.describe(), "failed", "", ""
     low, high = outcome.interval_s
-    return (
-        outcome.workload.describe(),
-        milliseconds(outcome.median_s),
-        f"{low * 1e3:.3g} to {high * 1e3:.3g} ms",
-        str(len(outcome.samples_s)),
-        "; ".join(outcome.problems()),
-    )
+    interval = f"{low * 1e3:.3g} to {high * 1e3:.3g} ms"
+    return outcome.workload.describe(), milliseconds(outcome.median_s), interval, str(len(outcome.samples_s))
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    """What speaks against a row, in words."""
+    if isinstance(outcome, Measurement):
+        return outcome.problems()
+    return [f"failed at {outcome.stage}: {outcome.reason}"]

@@ -85,7 +85,7 @@ def test_warming_up_lasts_as_long_as_planned_and_is_not_sampled(monkeypatch: pyt
 
 
 def test_groups_are_sized_by_the_fastest_warm_up_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, Scripted(0.0095, 0.0005), replace(PLAN, warm_up_s=0.01)).calls_per_sample == 2
+    assert measured(monkeypatch, Scripted(0.005, 0.0004, 0.006), replace(PLAN, warm_up_s=0.01)).calls_per_sample == 3
 
 
 def test_samples_are_kept_in_the_order_they_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,16 @@ def test_a_key_holds_the_digests_of_workload_and_environment() -> None:
     assert list(Table([failure(block())])) == [key_of(failure(block()))]
 
 
+def test_an_outcome_can_be_taken_into_memory_alone(path: Path) -> None:
+    write(path, failure(block()))
+    table = Table.read(path)
+    assert table.add(measurement(block())) == key_of(failure(block()))
+    assert dict(table) == {key_of(failure(block())): measurement(block())}
+    table.add(measurement(BLOCKS[1], environment=OTHER))
+    assert table.environments() == (ENVIRONMENT, OTHER)
+    assert dict(Table.read(path)) == {key_of(failure(block())): failure(block())}
+
+
 def test_a_table_is_of_one_environment() -> None:
     table = Table([measurement(BLOCKS[0]), failure(BLOCKS[1])])
     assert table.environments() == (ENVIRONMENT,)

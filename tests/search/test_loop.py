@@ -92,6 +92,14 @@ def test_what_no_network_meets_is_refused_before_anything_is_done(
     assert (score.calls, strategy.told) == ([], [])
 
 
+@pytest.mark.parametrize("above", [0.0, 1e-15, 1e-6, 0.01])
+def test_the_limit_is_the_limit_to_the_last_digit(costing: MakeObjective, above: float) -> None:
+    objective, score = costing(COSTS / 3, 0.1), Score()
+    limit = objective.cost_of((1, 1, 1)) / (1 + above)
+    assert [trial.feasible for trial in run(Proposing([(1, 1, 1)]), score, objective, limit, 1)] == [above == 0]
+    assert len(score.calls) == (above == 0)
+
+
 def test_trials_say_what_became_of_each_network(costing: MakeObjective) -> None:
     strategy, networks = Proposing([(0, 0, 1), (0, 0, 0), (2, 2, 2)]), []
     trials = run(
@@ -180,6 +188,12 @@ def test_a_damaged_history_is_refused(costing: MakeObjective, tmp_path: Path, li
     history.write_bytes(line.encode(errors="surrogateescape") + b"\n" + good)
     with pytest.raises(WrongUse, match="is no history of a search"):
         run(Proposing([]), Score(), costing(COSTS), 8.0, 3, history)
+
+
+def test_a_limit_worked_out_with_numpy_is_fine_in_a_history(costing: MakeObjective, tmp_path: Path) -> None:
+    history = tmp_path / "history.jsonl"
+    trials = run(Proposing(EVERY), Score(), costing(COSTS), np.float64(8.0), 3, history)
+    assert run(Proposing(EVERY), Score(), costing(COSTS), 8.0, 3, history) == trials
 
 
 def test_the_best_is_the_highest_score_and_among_equals_the_cheapest(costing: MakeObjective) -> None:

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from search import WithinLimit
-from search.strategies.within import Array, Picks
+from search.strategies.within import Array, Picks, _draw_rows
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -129,6 +129,11 @@ def test_no_budget_leaves_what_costs_nothing(limit: float) -> None:
     policy = np.full((2, 3), 1 / 3)
     within = WithinLimit(costs, limit)
     assert {tuple(row) for row in within.draw(policy, 50, np.random.default_rng(0)).tolist()} == {(0, 2), (1, 2)}
+
+
+def test_not_even_a_draw_of_0_reaches_a_candidate_of_weight_0() -> None:
+    weights = np.array([[0.0, 0.0, 0.3, 0.0, 0.7, 0.0]] * 3)
+    assert _draw_rows(weights, np.array([0.0, 0.3, np.nextafter(1.0, 0.0)])).tolist() == [2, 4, 4]
 
 
 def test_the_first_draws_are_the_same_however_many_are_made() -> None:

@@ -1,0 +1,17 @@
+"""For all tests: torch computes with one thread, because a second one only waits on images of a few pixels."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# Read by torch when it is loaded, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search import Comparison
+from tests.paceline.conftest import Command
+
+_QUICK = """
+[search]
+warm_up_steps = 1
+alternating_steps = 1
+batch_size = 2
+candidates = 2
+recalibration_batches = 1
+score_images = 2
+
+[train]
+steps = 2
+batch_size = 2
+images = 4
+test_images = 2
+"""
+
+
+@pytest.fixture
+def found(command: Command, dummy_table: Path, tmp_path: Path) -> list[Path]:
+    """Two searched networks at 32x64, on MACs and on the dummy's latency."""
+    (tmp_path / "quick.toml").write_text(_QUICK)
+    paths = []
+    for objective in ("macs", "latency"):
+        path = tmp_path / f"{objective}.json"
+        ended = command(
+            *("search", "--input", "32x64", "--objective", objective, "--limit", "80%", "--table", dummy_table),
+            *("--config", tmp_path / "quick.toml", "--out", path),
+        )
+        assert ended.status == 0, ended.err
+        paths.append(path)
+    return paths
+
+
+def test_networks_are_trained_exported_measured_and_reported(
+    command: Command, dummy_table: Path, found: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "compared"
+    compare = ("compare", *found, "--table", dummy_table, "--runtime", "dummy", "--references", 4)
+    compare = (*compare, "--config", tmp_path / "quick.toml", "--out", out)
+    ended = command(*compare)
+    assert ended.status == 0, ended.err
+    comparison = Comparison.read(out / "compare.json")
+    assert [network.name for network in comparison.networks] == ["macs", "latency"]
+    for network in comparison.networks:
+        assert network.measured is not None
+        assert network.miou is not None
+        assert (out / f"{network.name}.onnx").stat().st_size > 0
+    assert all(network.measured is not None for network in comparison.reference_networks)
+    page = (out / "report.html").read_text()
+    assert "latency" in page
+    rows = len(dummy_table.read_text().splitlines())
+    assert command(*compare).status == 0
+    assert len(dummy_table.read_text().splitlines()) == rows, "whole networks are not measured twice"
+    again = tmp_path / "again.html"
+    assert command("report", out / "compare.json", "--out", again).status == 0
+    assert again.read_text() == (out / "report.html").read_text()
+
+
+def test_a_table_from_another_environment_is_refused(
+    command: Command, dummy_table: Path, found: list[Path], tmp_path: Path
+) -> None:
+    ended = command("compare", *found, "--table", dummy_table, "--out", tmp_path / "compared")
+    assert ended.status == 2
+    assert "runtime: dummy there, onnxruntime-cpu here" in ended.err
+
+
+def test_a_damaged_comparison_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "compare.json").write_text("{}")
+    ended = command("report", tmp_path / "compare.json", "--out", tmp_path / "r.html")
+    assert ended.status == 2
+    assert "paceline compare" in ended.err

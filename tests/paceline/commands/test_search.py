@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search import SearchResult
+from tests.paceline.conftest import Command
+
+_QUICK = """
+[search]
+warm_up_steps = 2
+alternating_steps = 2
+batch_size = 2
+candidates = 3
+recalibration_batches = 1
+score_images = 2
+
+[train]
+images = 4
+"""
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    path = tmp_path / "quick.toml"
+    path.write_text(_QUICK)
+    return path
+
+
+@pytest.mark.parametrize("objective", ["macs", "latency"])
+def test_what_is_found_is_within_the_limit_and_written_down(
+    command: Command, dummy_table: Path, quick: Path, tmp_path: Path, objective: str
+) -> None:
+    out = tmp_path / "found.json"
+    ended = command(
+        *("search", "--space", "demo", "--input", "32x64", "--objective", objective, "--limit", "70%"),
+        *("--table", dummy_table, "--config", quick, "--out", out, "--json"),
+    )
+    assert ended.status == 0, ended.err
+    result = SearchResult.read(out)
+    assert ended.json == json.loads(out.read_text())
+    assert result.cost <= result.limit
+    assert result.objective == objective
+    assert "70%" not in result.architecture
+
+
+def test_running_it_again_trains_nothing_and_finds_the_same(
+    command: Command, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = ("search", "--input", "32x64", "--objective", "macs", "--limit", "70%", "--config", quick)
+    search = (*search, "--out", tmp_path / "found.json", "--json")
+    first = command(*search).json
+    monkeypatch.setattr("search.differentiable.DifferentiableSearch._weights_step", None)
+    assert command(*search).json == first
+
+
+def test_a_warm_up_is_shared_by_searches_on_different_objectives(
+    command: Command, dummy_table: Path, quick: Path, tmp_path: Path
+) -> None:
+    for objective in ("macs", "latency"):
+        ended = command(
+            *("search", "--input", "32x64", "--objective", objective, "--limit", "70%", "--table", dummy_table),
+            *("--config", quick, "--warm-up", tmp_path / "warm.safetensors", "--out", tmp_path / f"{objective}.json"),
+        )
+        assert ended.status == 0, ended.err
+
+
+def test_a_limit_below_the_fastest_network_is_answered_with_no_at_once(
+    command: Command, dummy_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.differentiable.DifferentiableSearch.__init__", None)
+    ended = command(
+        *("search", "--input", "32x64", "--limit", "1us", "--table", dummy_table, "--out", tmp_path / "x.json")
+    )
+    assert ended.status == 1
+    assert "cheapest" in ended.err
+    assert "skip" in ended.err
+
+
+def test_latency_without_a_table_is_answered_with_the_command_that_fills_one(command: Command, tmp_path: Path) -> None:
+    ended = command("search", "--limit", "1ms", "--out", tmp_path / "x.json")
+    assert ended.status == 2
+    assert "profile-device --target local --space demo" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[search]\nwarm_up_step = 3", "warm_up_steps"),
+        ("[serach]\nseed = 3", "search"),
+        ("[search]\nwarm_up_steps = 'many'", "warm_up_steps"),
+        ("[search\n", "TOML"),
+    ],
+)
+def test_a_broken_config_is_refused_with_the_way_out(
+    command: Command, tmp_path: Path, text: str, words: str
+) -> None:
+    config = tmp_path / "broken.toml"
+    config.write_text(text)
+    ended = command(
+        *("search", "--objective", "macs", "--limit", "70%", "--config", config, "--out", tmp_path / "x.json")
+    )
+    assert ended.status == 2
+    assert words in ended.err
+    assert "Traceback" not in ended.err

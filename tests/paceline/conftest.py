@@ -1,0 +1,53 @@
+"""Runs the command line in this process, the way a shell would see it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from paceline.command_line import main, profile_device
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """``command("show", "lat_small")`` runs ``paceline show lat_small``."""
+
+    def run(*arguments: object) -> Ended:
+        words = [str(argument) for argument in arguments]
+        program = profile_device if words[0] == "profile-device" else main
+        monkeypatch.setattr(sys, "argv", words if program is profile_device else ["paceline", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            program()
+        captured = capsys.readouterr()
+        status = ended.value.code
+        return Ended(0 if status is None else int(status), captured.out, " ".join(captured.err.split()))
+
+    return run
+
+
+@pytest.fixture
+def dummy_table(command: Command, tmp_path: Path) -> Path:
+    """A table of the demo space at 32x64, filled in no time by the dummy runtime."""
+    path = tmp_path / "dummy.jsonl"
+    ended = command("profile-device", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", path)
+    assert ended.status == 0, ended.err
+    return path
