@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.data import IGNORE, Batches, LabelledImages, confusion_matrix, mean_iou, open_images
+from search import IGNORE, Batches, LabelledImages, confusion_matrix, mean_iou, open_images
 
 UNITS = ((16, 1, 1), (24, 2, 2), (40, 3, 2), (80, 3, 2), (96, 2, 1))
 """Channels, layers and stride of each group of inverted residuals, at width 1; with the stem the stride is 16."""

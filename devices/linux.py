@@ -66,9 +66,9 @@ def _first_processor(root: Path) -> dict[str, str]:
 
 
 def _model_name(cpu: dict[str, str], root: Path) -> str:
-    """Model of the processor, or of the board where the processor has no name (most Arm machines)."""
-    board = _text(root / "proc/device-tree/model")
-    return cpu.get("model name") or (board or "").strip("\0") or platform.processor() or "unknown processor"
+    """Model of the board where there is one (Arm processors call themselves all alike), else of the processor."""
+    board = (_text(root / "proc/device-tree/model") or "").strip("\0")
+    return board or cpu.get("model name") or platform.processor() or "unknown processor"
 
 
 def _family(cpu: dict[str, str]) -> str | None:
@@ -80,7 +80,9 @@ def _family(cpu: dict[str, str]) -> str | None:
 def _memory_bytes(root: Path) -> int | None:
     for line in (_text(root / "proc/meminfo") or "").splitlines():
         if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024 // _GIB * _GIB
+            found = int(line.split()[1]) * 1024
+            step = _GIB if found >= _GIB else _GIB // 8
+            return found // step * step
     return None
 
 

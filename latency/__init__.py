@@ -13,7 +13,7 @@ from latency.onnx_export import (
 )
 from latency.operators import OPERATORS, Layer, Operator, network_workload, operator_of, parts
 from latency.profiler import Profiler, ProfilingError, TimedRun
-from latency.profilers import DummyProfiler, OrtCpuProfiler, open_profiler, profilers
+from latency.profilers import DummyProfiler, OrtCpuProfiler, known_profilers, open_profiler
 from latency.sampling import SamplingPlan, median, median_interval, relative_half_width
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
@@ -45,6 +45,7 @@ __all__ = [
     "export_onnx",
     "initialise",
     "input_names",
+    "known_profilers",
     "median",
     "median_interval",
     "network_module",
@@ -52,7 +53,6 @@ __all__ = [
     "open_profiler",
     "operator_of",
     "parts",
-    "profilers",
     "relative_half_width",
     "total",
     "unique",

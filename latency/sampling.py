@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from devices import WrongUse
 
 _Z95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
+
+_EXACT_RANKS = 200
+"""Up to so many samples the ranks of the median's interval are counted out; beyond, the normal law is close enough."""
+
+_CHECKS_PER_DOUBLING = 16
+"""How often precision is looked at while samples grow: a look sorts them all, which takes as long as a sample."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,26 @@ def median(samples: Sequence[float]) -> float:
 def median_interval(samples: Sequence[float]) -> tuple[float, float]:
     """95 % confidence interval of the median, without assuming a distribution.
 
-    The bounds are order statistics at n/2 -+ 1.96 sqrt(n)/2 (Conover, Practical Nonparametric Statistics,
-    section 3.2), clamped to the extremes when there are few samples.
+    The bounds are the order statistics between which the median lies with at least 95 % probability, by the binomial
+    law (Conover, Practical Nonparametric Statistics, section 3.2); the extremes when there are fewer than 6 samples.
     """
     ordered = sorted(samples)
-    half_width = _Z95 * math.sqrt(len(ordered)) / 2
-    low = max(0, math.floor(len(ordered) / 2 - half_width))
-    high = min(len(ordered) - 1, math.ceil(len(ordered) / 2 + half_width) - 1)
-    return ordered[low], ordered[max(low, high)]
+    below = _samples_below(len(ordered))
+    return ordered[below], ordered[-1 - below]
+
+
+@cache
+def _samples_below(count: int) -> int:
+    """How many of ``count`` ordered samples lie outside the median's 95 % interval on each side."""
+    if count > _EXACT_RANKS:
+        return math.floor(count / 2 - _Z95 * math.sqrt(count) / 2) - 1
+    # P(at most k of count samples lie below the median) = sum of C(count, i) / 2^count over i <= k.
+    below, ways, tail = 0, count, 1 + count
+    while tail <= 0.025 * 2**count:
+        below += 1
+        ways = ways * (count - below) // (below + 1)
+        tail += ways
+    return below
 
 
 def relative_half_width(samples: Sequence[float]) -> float:
@@ -103,8 +122,11 @@ def reason_to_stop(samples: Sequence[float], elapsed_s: float, plan: SamplingPla
         return "time limit" if elapsed_s >= plan.limit_s and len(samples) >= 6 else None
     if elapsed_s < plan.least_s and len(samples) < plan.most_samples:
         return None
+    over = len(samples) >= plan.most_samples or elapsed_s >= plan.limit_s
+    if not over and len(samples) % max(1, len(samples) // _CHECKS_PER_DOUBLING):
+        return None
     if relative_half_width(samples) <= plan.precision:
         return "precise"
     if len(samples) >= plan.most_samples:
         return "most samples"
-    return "time limit" if elapsed_s >= plan.limit_s else None
+    return "time limit" if over else None

@@ -49,9 +49,10 @@ class Workload:
 
     def __post_init__(self) -> None:
         sizes = [size for shape in self.inputs for size in shape] + [self.batch]
-        if any(len(shape) != 3 for shape in self.inputs) or min(sizes) < 1:
+        whole = all(type(size) is int and size >= 1 for size in sizes)
+        if not whole or any(len(shape) != 3 for shape in self.inputs):
             raise WrongUse(
-                f"A workload needs inputs of (channels, height, width) and a batch, all at least 1; "
+                f"A workload needs inputs of (channels, height, width) and a batch, whole and all at least 1; "
                 f"got inputs {self.inputs} and batch {self.batch}."
             )
         if self.precision not in PRECISION_BYTES:

@@ -15,6 +15,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,10 @@ class BadLine(NamedTuple):
     number: int
     line: bytes
     reason: str
+
+
+class _NewerSchemaError(Exception):
+    """A row that is whole, but of a schema that is not known here. It must be neither moved away nor cut off."""
 
 
 @final
@@ -176,7 +181,10 @@ def repair(path: Path) -> tuple[int, int]:
                 rejected.writelines(line.line.rstrip(b"\n") + b"\n" for line in bad)
             kept = b"".join(line for number, line in enumerate(lines, 1) if number not in bad_numbers)
             replacement = path.with_name(path.name + ".repaired")
-            replacement.write_bytes(kept)
+            with replacement.open("wb") as file:
+                file.write(kept)
+                os.fsync(file.fileno())
+            shutil.copymode(path, replacement)
             replacement.replace(path)
         return len(good), len(bad)
 
@@ -196,6 +204,11 @@ def _read_lines(path: Path) -> tuple[list[Outcome], list[BadLine]]:
     for number, line in enumerate(_lines(data), 1):
         try:
             good.append(_outcome(line))
+        except _NewerSchemaError as error:
+            raise WrongUse(
+                f"{path}, line {number} was written by a newer paceline (schema {error}, this one reads {SCHEMA}). "
+                "Install the newer one, or fill another table."
+            ) from error
         except (ValueError, KeyError, TypeError, AttributeError, WrongUse) as error:
             if line.endswith(b"\n"):
                 bad.append(BadLine(number, line, f"{type(error).__name__}: {error}"))
@@ -209,6 +222,8 @@ def _lines(data: bytes) -> list[bytes]:
 
 def _outcome(line: bytes) -> Outcome:
     row: dict[str, Any] = json.loads(line)
+    if isinstance(row["schema"], int) and row["schema"] > SCHEMA:
+        raise _NewerSchemaError(row["schema"])
     if row["schema"] != SCHEMA:
         raise ValueError(f"schema {row['schema']}, this paceline reads {SCHEMA}")
     return _KINDS[row["kind"]].from_json(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ class Comparison:
         candidates: names of the candidates of each unit, ``candidates[unit][candidate]``.
         unit_names: a short name of each unit.
         macs: MACs of each candidate, ``macs[unit][candidate]``.
-        latency_s: latency of each candidate in seconds, same shape.
+        latency_s: latency of each candidate in seconds, same shape; NaN where it failed on the device.
         fixed_macs: MACs of what every network shares (stem, head, decoder).
         fixed_latency_s: latency of what every network shares, in seconds.
         data: what the networks were trained and scored on, in words.
@@ -101,7 +102,9 @@ class Comparison:
     def write(self, path: Path) -> None:
         """Write the comparison as JSON, making the folder if need be."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n")
+        known = [[None if seconds != seconds else seconds for seconds in row] for row in self.latency_s]
+        values = {"schema": SCHEMA, **asdict(self), "latency_s": known}
+        path.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
 
     @staticmethod
     def read(path: Path) -> Comparison:
@@ -116,8 +119,11 @@ class Comparison:
             if schema != SCHEMA:
                 raise WrongUse(f"{path} has schema {schema}, this paceline reads {SCHEMA}. Run the comparison again.")
             fields["input_size"] = tuple(fields["input_size"])
-            for name in ("candidates", "macs", "latency_s"):
+            for name in ("candidates", "macs"):
                 fields[name] = tuple(tuple(row) for row in fields[name])
+            fields["latency_s"] = tuple(
+                tuple(math.nan if seconds is None else seconds for seconds in row) for row in fields["latency_s"]
+            )
             for name in ("networks", "reference_networks"):
                 fields[name] = tuple(_network_from_fields(row) for row in fields[name])
             for name in ("unit_names", "problems", "commands"):

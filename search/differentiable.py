@@ -8,12 +8,14 @@ At last networks are drawn from the policy within the limit and scored with the 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -187,7 +189,10 @@ class DifferentiableSearch:
     def _score(self, picks: tuple[int, ...]) -> float:
         network = self._supernet.pick(picks)
         recalibrate(network, self._batches[_WEIGHTS], self._recipe.recalibration_batches)
-        return score_network(network, self._validation)[0]
+        score, _ = score_network(network, self._validation)
+        if math.isnan(score):
+            raise WrongUse(f"{self._validation.name} has no labelled pixel to score on. Choose other --data.")
+        return score
 
     def _generator(self, stream: int, step: int) -> torch.Generator:
         """Random numbers that depend on the step alone, so that a resumed search draws what it would have drawn."""
@@ -197,6 +202,7 @@ class DifferentiableSearch:
     def _identity(self) -> dict[str, object]:
         space = self._objective.space
         sets = [batches.images for batches in self._batches] + [self._validation]
+        costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
         del recipe["candidates"]  # More of them can be asked for later.
         return {
@@ -204,7 +210,7 @@ class DifferentiableSearch:
             "input_size": list(space.input_size),
             "classes": space.classes,
             "objective": self._objective.name,
-            "costs": hashlib.sha256(self._objective.costs.tobytes()).hexdigest()[:16],
+            "costs": hashlib.sha256(costs.tobytes()).hexdigest()[:16],
             "limit": self._limit,
             "seed": self._seed,
             "images": [[images.name, len(images)] for images in sets],

@@ -103,7 +103,8 @@ class Objective:
         Raises:
             WrongUse: it is no positive quantity of this objective, or a share of a network that failed.
         """
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|[A-Za-z]*?)\s*(?:MACs?)?\s*", text)
+        suffix = r"(?:\s*MACs?)?" if self.name == "macs" else ""
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|[A-Za-z]*?)" + suffix + r"\s*", text)
         units = {**_UNITS[self.name], "%": self.cost_of(self.space.reference) / 100}
         if match is None or match[2] not in units or float(match[1]) <= 0:
             spelled = ", ".join(f"12{unit}" for unit in units)

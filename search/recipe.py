@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -102,6 +103,9 @@ class Recipe:
         return asdict(self)
 
 
+_MAY_BE_ZERO = {"warm_up_steps", "alternating_steps", "weight_decay", "cost_weight", "recalibration_batches"}
+"""Settings that mean "leave it out" when they are 0. Nothing may be negative."""
+
 _R = TypeVar("_R", SearchRecipe, TrainRecipe)
 
 
@@ -112,15 +116,16 @@ def _overridden(defaults: _R, values: object, where: str) -> _R:
     for name, value in values.items():
         if name not in known:
             raise unknown_name(f"setting in {where}", name, known)
-        if not _fits(known[name], value):
-            kind = "true or false" if isinstance(known[name], bool) else f"{type(known[name]).__name__} above or at 0"
+        if not _fits(known[name], value, may_be_zero=name in _MAY_BE_ZERO):
+            bound = "0 or more" if name in _MAY_BE_ZERO else "above 0"
+            kind = "true or false" if isinstance(known[name], bool) else f"{type(known[name]).__name__}, {bound}"
             raise WrongUse(f"{name} in {where} must be {kind}, such as {known[name]}; got {value!r}.")
         known[name] = type(known[name])(value)
     return type(defaults)(**known)
 
 
-def _fits(default: bool | int | float, value: object) -> bool:
+def _fits(default: bool | int | float, value: object, *, may_be_zero: bool) -> bool:
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     kinds = (int, float) if isinstance(default, float) else (int,)
-    return isinstance(value, kinds) and float(value) >= 0
+    return isinstance(value, kinds) and (0 < float(value) < math.inf or (value == 0 and may_be_zero))

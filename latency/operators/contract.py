@@ -28,6 +28,9 @@ class Operator(abc.ABC):
     attributes: ClassVar[Mapping[str, type | tuple[type, ...]]]
     """Name and type of every attribute. All must be given: an omitted default would be a second spelling."""
 
+    from_zero: ClassVar[frozenset[str]] = frozenset()
+    """Whole-number attributes that may be 0; all others are at least 1."""
+
     input_count: ClassVar[int] = 1
     """How many tensors it reads."""
 
@@ -56,8 +59,12 @@ class Operator(abc.ABC):
                 f"{self.name} takes the attributes {sorted(self.attributes)}; got {sorted(workload.attributes)}."
             )
         for name, kind in self.attributes.items():
-            if not isinstance(workload.attributes[name], kind):
-                raise WrongUse(f"{self.name} takes {kind} as {name}; got {workload.attributes[name]!r}.")
+            value = workload.attributes[name]
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            if type(value) not in kinds:  # Exactly: True is an int to isinstance, and would be a second spelling of 1.
+                raise WrongUse(f"{self.name} takes {' or '.join(k.__name__ for k in kinds)} as {name}; got {value!r}.")
+            if isinstance(value, int) and value < (name not in self.from_zero):
+                raise WrongUse(f"{self.name} takes at least {int(name not in self.from_zero)} as {name}; got {value}.")
 
     @final
     def output(self, workload: Workload) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devices import WrongUse
 from latency.workload import Shape
 
 
@@ -41,7 +42,16 @@ def convolution(
     bias: bool = False,
     norm: bool = True,
 ) -> Layer:
-    """A convolution that keeps the size at stride 1, with its batch normalisation if ``norm``."""
+    """A convolution that keeps the size at stride 1, with its batch normalisation if ``norm``.
+
+    Raises:
+        WrongUse: the kernel is even, or the groups do not divide the channels.
+    """
+    if kernel % 2 == 0 or source[0] % groups or channels % groups:
+        raise WrongUse(
+            f"A convolution needs an odd kernel, and groups that divide its input and output channels; got kernel "
+            f"{kernel}, {groups} groups, {source[0]} -> {channels} channels."
+        )
     height, width = output_size(source[1], stride), output_size(source[2], stride)
     weights = channels * kernel * kernel * source[0] // groups
     return Layer(

@@ -43,6 +43,7 @@ class NetworkOperator(Operator):
 
     name = "network"
     attributes = {"encoder": tuple, "tap": int, "decoder": tuple}
+    from_zero = frozenset({"tap"})
 
     def layers(self, workload: Workload) -> Sequence[Layer]:
         """The layers of all parts."""

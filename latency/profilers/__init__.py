@@ -17,7 +17,7 @@ ProfilerFactory = Callable[[Device, Callable[[], DeviceState], int], Profiler]
 _SHIPPED: tuple[type[Profiler], ...] = (OrtCpuProfiler, DummyProfiler)
 
 
-def profilers() -> Mapping[str, ProfilerFactory]:
+def known_profilers() -> Mapping[str, ProfilerFactory]:
     """All profilers by name, those of third parties included. Constructing one may raise NotAvailable."""
     found: dict[str, ProfilerFactory] = {profiler.name: profiler for profiler in _SHIPPED}
     for entry_point in metadata.entry_points(group="paceline.profilers"):
@@ -32,10 +32,10 @@ def open_profiler(name: str, device: Device, state: Callable[[], DeviceState], t
         WrongUse: there is no such profiler.
         NotAvailable: its runtime is not installed.
     """
-    known = profilers()
+    known = known_profilers()
     if name not in known:
         raise unknown_name("runtime", name, known)
     return known[name](device, state, threads)
 
 
-__all__ = ["DummyProfiler", "OrtCpuProfiler", "ProfilerFactory", "open_profiler", "profilers"]
+__all__ = ["DummyProfiler", "OrtCpuProfiler", "ProfilerFactory", "known_profilers", "open_profiler"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from devices import Device, DeviceState
-from latency import Failure, Measurement, Profiler, Workload, profilers
+from latency import Failure, Measurement, Profiler, Workload, known_profilers
 from tests.contracts.examples import DEVICE, QUICK, block
 
 State = Callable[[], DeviceState]
@@ -38,7 +38,7 @@ class ProfilerContract(abc.ABC):
         return self.make_profiler(DEVICE, lambda: DeviceState(load_1min=next(loads) / 100))
 
     def test_it_is_in_the_registry_under_its_name(self, profiler: Profiler) -> None:
-        assert isinstance(profilers()[profiler.name](DEVICE, DeviceState, 1), type(profiler))
+        assert isinstance(known_profilers()[profiler.name](DEVICE, DeviceState, 1), type(profiler))
 
     def test_its_environment_names_device_runtime_and_threads(self) -> None:
         environment = self.make_profiler(DEVICE, DeviceState, 3).environment

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -204,3 +205,9 @@ def test_a_stored_workload_without_a_field_is_refused(field: str) -> None:
 def test_a_workload_is_described_by_operator_shapes_and_scalars() -> None:
     assert WORKLOAD.describe() == "op 3x32x64 + 8x16x32 kernel=3"
     assert Workload("op", ((1, 2, 3),)).describe() == "op 1x2x3"
+
+
+def test_sizes_that_are_no_plain_whole_numbers_are_refused_when_made() -> None:
+    for size in (np.int64(8), 8.0, True):
+        with pytest.raises(WrongUse, match="whole"):
+            Workload("identity", ((size, 8, 8),), {})  # type: ignore[arg-type]

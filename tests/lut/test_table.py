@@ -211,7 +211,7 @@ def test_damage_is_counted(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"schema": 2}, "schema 2, this paceline reads 1"),
+        ({"schema": 0}, "schema 0, this paceline reads 1"),
         ({"schema": "1"}, "schema 1, this paceline reads 1"),
         ({"kind": "guess"}, "KeyError: 'guess'"),
         ({"kind": None}, "KeyError: 'kind'"),
@@ -232,12 +232,25 @@ def test_a_row_this_version_cannot_read_is_refused(path: Path, changes: dict[str
 @pytest.mark.parametrize("line", DAMAGES.values(), ids=DAMAGES)
 def test_repair_keeps_good_rows_to_the_byte_and_moves_the_others(path: Path, line: bytes) -> None:
     first, second, last = three_rows(path)
-    newer = damaged(first, schema=2)
-    path.write_bytes(first + line + second + newer + last)
+    older = damaged(first, schema=0)
+    path.write_bytes(first + line + second + older + last)
+    path.chmod(0o640)
     assert repair(path) == (3, 2)
     assert path.read_bytes() == first + second + last
-    assert path.with_name("table.jsonl.rejected").read_bytes() == line + newer
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.with_name("table.jsonl.rejected").read_bytes() == line + older
     assert sorted(file.name for file in path.parent.iterdir()) == ["table.jsonl", "table.jsonl.rejected"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "last and without an end"])
+def test_a_row_of_a_newer_schema_is_neither_moved_nor_cut_off(path: Path, end: bytes) -> None:
+    first, second, _ = three_rows(path)
+    path.write_bytes(first + second + damaged(first, schema=2).rstrip() + end)
+    before = path.read_bytes()
+    for act in (Table.read, repair, lambda path: write(path, measurement(BLOCKS[3]))):
+        with pytest.raises(WrongUse, match="line 3 was written by a newer paceline"):
+            act(path)
+        assert path.read_bytes() == before
 
 
 def test_repairing_twice_changes_nothing_more(path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_recipe_is_plain_values() -> None:
         ("[serach]\n", r"no table in .*recipe\.toml 'serach'. Did you mean 'search'"),
         ("[search]\nwarm_up_step = 1\n", r"no setting in \[search\] of .*'warm_up_step'. Did you mean 'warm_up_steps'"),
         ("[train]\nsoft = true\n", r"no setting in \[train\] of .*'soft'"),
-        ("[search]\nwarm_up_steps = 1.5\n", r"warm_up_steps in .* must be int above or at 0, such as 300; got 1\.5"),
+        ("[search]\nwarm_up_steps = 1.5\n", r"warm_up_steps in .* must be int, 0 or more, such as 300; got 1\.5"),
         ("[search]\nwarm_up_steps = true\n", "must be int .* got True"),
         ("[search]\nwarm_up_steps = -1\n", "must be int .* got -1"),
         ("[search]\nwarm_up_steps = '1'\n", "must be int .* got '1'"),

@@ -141,3 +141,14 @@ def test_one_of_several_types_is_asked_for() -> None:
     workload = Workload("doubling", ((3, 4, 5),), {"times": 1.5, "slope": 1, "mode": "fast"})
     with pytest.raises(WrongUse, match=r"as times; got 1\.5"):
         Doubling().check(workload)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("stride", 0), ("channels", -1), ("kernel", True), ("kernel", 2), ("groups", 3), ("stride", 1.0)],
+)
+def test_a_value_that_no_convolution_can_have_is_refused(name: str, value: int) -> None:
+    whole = {"channels": 8, "kernel": 3, "stride": 1, "expansion": 1, "groups": 1, "dilation": 1}
+    workload = Workload("inverted_residual", ((8, 8, 8),), {**whole, name: value})
+    with pytest.raises(WrongUse):
+        OPERATORS["inverted_residual"].macs(workload)

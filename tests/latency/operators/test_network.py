@@ -44,7 +44,12 @@ def test_the_decoder_reads_the_last_layer_and_the_tapped_one(tap: int, shape: tu
     assert parts(network_workload(layers, tap, decoder()))[-1].inputs == ((6, 4, 4), shape)
 
 
-@pytest.mark.parametrize("tap", [-1, 2, 99])
+def test_a_tap_below_0_is_refused() -> None:
+    with pytest.raises(WrongUse, match="at least 0 as tap; got -1"):
+        OPERATORS["network"].macs(network_workload((block(), block()), -1, decoder()))
+
+
+@pytest.mark.parametrize("tap", [2, 99])
 def test_a_tap_that_is_no_layer_is_refused(tap: int) -> None:
     workload = network_workload((block(), block()), tap, decoder())
     with pytest.raises(WrongUse, match=f"one of its 2 layers; got {tap}"):

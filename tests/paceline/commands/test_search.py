@@ -94,9 +94,7 @@ def test_latency_without_a_table_is_answered_with_the_command_that_fills_one(com
         ("[search\n", "TOML"),
     ],
 )
-def test_a_broken_config_is_refused_with_the_way_out(
-    command: Command, tmp_path: Path, text: str, words: str
-) -> None:
+def test_a_broken_config_is_refused_with_the_way_out(command: Command, tmp_path: Path, text: str, words: str) -> None:
     config = tmp_path / "broken.toml"
     config.write_text(text)
     ended = command(

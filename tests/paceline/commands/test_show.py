@@ -16,9 +16,7 @@ from tests.paceline.conftest import Command
         ("mac_xlarge", 21_838_299_136, 1_819_563),
     ],
 )
-def test_a_published_network_has_its_published_counts(
-    command: Command, name: str, macs: int, parameters: int
-) -> None:
+def test_a_published_network_has_its_published_counts(command: Command, name: str, macs: int, parameters: int) -> None:
     shown = command("show", name, "--input", "1024x2048", "--json").json
     assert (shown["macs"], shown["parameters"]) == (macs, parameters)
 
