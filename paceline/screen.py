@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.table import Table as RichTable
 
 
@@ -58,16 +59,17 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 @contextmanager
 def progress_bar(title: str) -> Iterator[Bar]:
     """A bar on stderr with steps, time spent and time left."""
+    whole = Column(no_wrap=True, overflow="ignore")
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=whole.copy()),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=whole.copy()),
+        TimeElapsedColumn(table_column=whole.copy()),
+        TimeRemainingColumn(table_column=whole.copy()),
+        TextColumn("left", table_column=whole.copy()),
+        TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), expand=True) as progress:
         tasks = dict[str, Any]()
 
         def move(done: int, of: int, words: str = "", what: str | None = None) -> None:

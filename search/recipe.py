@@ -41,7 +41,7 @@ class SearchRecipe:
     cost_weight: float = 2.0
     first_temperature: float = 5.0
     last_temperature: float = 0.5
-    candidates: int = 24
+    candidates: int = 16
     recalibration_batches: int = 4
     score_images: int = 64
     soft: bool = False
@@ -60,7 +60,7 @@ class TrainRecipe:
         test_images: images to score on.
     """
 
-    steps: int = 400
+    steps: int = 300
     batch_size: int = 8
     rate: float = 0.1
     weight_decay: float = 1e-4

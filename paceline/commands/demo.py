@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,9 +65,13 @@ def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list
     return [
         ["profile", "--target", "local", "--space", "demo", "--out", table],
         *searches,
-        ["compare", *found, "--table", table, "--out", str(out), *same],
+        ["compare", *found, "--table", table, "--references", "6", "--out", str(out), *same],
     ]
 
 
 def _run(main: Callable[..., object], arguments: Sequence[str]) -> None:
-    main(args=list(arguments), prog_name="paceline", standalone_mode=False)
+    typed, sys.argv = sys.argv, ["paceline", *arguments]  # what a command calls its own command line
+    try:
+        main(args=list(arguments), prog_name="paceline", standalone_mode=False)
+    finally:
+        sys.argv = typed

@@ -104,8 +104,8 @@ def limit_text(network: NetworkResult) -> str:
 
 
 def limit_ms(limit_s: float) -> str:
-    """A latency limit as somebody wrote it in a specification: 30 ms, not 30.0 ms."""
-    return with_unit(f"{limit_s * 1000:,.6g}", "ms")
+    """A latency limit as somebody wrote it in a specification: 30 ms, not 30.0 ms; four digits are enough of a share."""
+    return with_unit(f"{limit_s * 1000:,.4g}", "ms")
 
 
 def device_name(comparison: Comparison) -> str:
