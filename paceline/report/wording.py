@@ -104,7 +104,7 @@ def limit_text(network: NetworkResult) -> str:
 
 
 def limit_ms(limit_s: float) -> str:
-    """A latency limit as somebody wrote it in a specification: 30 ms, not 30.0 ms; four digits are enough of a share."""
+    """A latency limit as somebody wrote it in a specification: 30 ms, not 30.0 ms; four digits of a computed one."""
     return with_unit(f"{limit_s * 1000:,.4g}", "ms")
 
 
