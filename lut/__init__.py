@@ -1,6 +1,6 @@
 """What is already known? Times and fits nothing itself."""
 
-from lut.fill import FillSummary, Progress, fill, refuse_other_environment
+from lut.filling import FillSummary, Progress, fill, refuse_other_environment
 from lut.lookup import Lookup, measurable, sum_of_picks
 from lut.table import Key, Table, TableWriter, appending, key_of, repair
 
