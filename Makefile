@@ -34,7 +34,7 @@ lint: $(stamp) ## check style, types and the direction of imports
 	@$(run) ruff check .
 	@$(run) ruff format --check .
 	@$(run) mypy
-	@"$(VENV)/bin/lint-imports" --no-logo
+	@"$(VENV)/bin/lint-imports" --no-logo --no-cache # its cache does not notice that a module was renamed
 
 install: $(stamp) ## make the environment in .venv
 
