@@ -21,9 +21,10 @@ class Device:
         name: model name as the machine gives it.
         architecture: instruction set (``x86_64``, ``aarch64``).
         family: vendor, family, model and stepping, tells apart machines whose model name does not.
-        features: digest of the processor's feature flags; a missing AVX-512 changes every time.
+        features: instruction sets that change times, in alphabetical order; a missing AVX-512 changes every time.
         cores: logical processors this process may run on.
-        memory_bytes: installed memory, rounded down to whole GiB because kernels reserve varying parts.
+        memory_bytes: installed memory, rounded down to whole GiB; no part of the fingerprint, because it changes no
+            block's time and kernels reserve varying parts of it.
         l3_cache_bytes: size of the last-level cache.
         system: operating system and its release family (``Linux``).
     """
@@ -40,8 +41,12 @@ class Device:
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of the identity: equal for equal machines."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        """Hexadecimal digest of the identity: equal for equal machines.
+
+        What is not known is left out, so that a field that is added later changes no digest of a machine without it.
+        """
+        known = {name: value for name, value in asdict(self).items() if value is not None and name != "memory_bytes"}
+        text = json.dumps(known, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self) -> str:

@@ -6,14 +6,17 @@ somebody else's machine.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
+import re
 from pathlib import Path
 
 from devices.device import Device, DeviceState
 
 _GIB = 2**30
+
+_INSTRUCTIONS = re.compile(r"(?:s?sse|avx|amx|fma|f16c|bmi|fp|asimd|sve|sme|bf16|i8mm|neon|vfp)\w*")
+"""Flags that name instruction sets. The kernel adds others (mitigations, its own features) that come with updates."""
 
 
 def read_device(root: Path = Path("/")) -> Device:
@@ -32,8 +35,8 @@ def read_device(root: Path = Path("/")) -> Device:
         name=_model_name(cpu, root),
         architecture=platform.machine(),
         family=_family(cpu),
-        features=None if flags is None else hashlib.sha256(" ".join(sorted(flags.split())).encode()).hexdigest()[:12],
-        cores=len(os.sched_getaffinity(0)),
+        features=None if flags is None else " ".join(sorted(filter(_INSTRUCTIONS.fullmatch, flags.split()))),
+        cores=_usable_cores(),
         memory_bytes=_memory_bytes(root),
         l3_cache_bytes=_l3_cache_bytes(root),
         system=platform.system(),
@@ -56,6 +59,12 @@ def read_state(root: Path = Path("/")) -> DeviceState:
         governor=_text(cpufreq[0] / "scaling_governor") if cpufreq else None,
         throttle_count=sum(counts) if counts else None,
     )
+
+
+def _usable_cores() -> int | None:
+    """Processors this process may run on; all there are where the system has no such bound (macOS)."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return os.cpu_count() if allowed is None else len(allowed(0))
 
 
 def _first_processor(root: Path) -> dict[str, str]:

@@ -10,7 +10,8 @@ from devices import WrongUse
 
 Source = Literal["measured", "calibrated", "predicted"]
 
-_Z95 = 1.959964
+Z95 = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Estimate:
     @property
     def interval_s(self) -> tuple[float, float]:
         """The 95 % interval in seconds, from the deviation; its lower end is never below 0."""
-        half_width = _Z95 * self.standard_deviation_s
+        half_width = Z95 * self.standard_deviation_s
         return max(0.0, self.mean_s - half_width), self.mean_s + half_width
 
 

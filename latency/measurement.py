@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
-from devices import Device, DeviceState
-from latency.estimate import Estimate
+from devices import Device, DeviceState, WrongUse
+from latency.estimate import Z95, Estimate
 from latency.sampling import SamplingPlan, median, median_interval, relative_half_width
 from latency.workload import Workload
 
 _WIDE_INTERVAL = 0.05
 """Above this relative half-width two blocks that differ by a tenth can no longer be told apart."""
 
-_BUSY_LOAD_PER_CORE = 0.9
-"""Load per core before the measurement at which others certainly wanted the core it ran on."""
+_EXCESS_LOAD = 0.5
+"""Load above the number of cores at which a measurement certainly had to share the core it ran on."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,14 @@ class Measurement:
     after: DeviceState
     measured_at: str
 
+    def __post_init__(self) -> None:
+        numbers = all(0 < sample < math.inf for sample in self.samples_s)
+        if not self.samples_s or not numbers or self.calls_per_sample < 1:
+            raise WrongUse(
+                f"A measurement needs samples that are finite numbers above 0 s, of at least 1 call each; got "
+                f"{len(self.samples_s)} samples of {self.calls_per_sample} calls, beginning {self.samples_s[:3]}."
+            )
+
     @cached_property
     def median_s(self) -> float:
         """Median of the samples, in seconds."""
@@ -133,7 +142,7 @@ class Measurement:
     def estimate(self) -> Estimate:
         """The median, with the standard deviation that its 95 % interval stands for."""
         low, high = self.interval_s
-        return Estimate(self.median_s, (high - low) / 2 / 1.959964, "measured")
+        return Estimate(self.median_s, (high - low) / 2 / Z95, "measured")
 
     def problems(self) -> list[str]:
         """Reasons not to trust this number, in words; empty when none is known."""
@@ -145,8 +154,10 @@ class Measurement:
             )
         cores = self.environment.device.cores
         load = self.before.load_1min
-        if load is not None and cores and load > _BUSY_LOAD_PER_CORE * cores:
-            found.append(f"the load was {load:.1f} on {cores} cores when it began: other programs were running")
+        if load is not None and cores and load > cores + _EXCESS_LOAD:
+            found.append(
+                f"the load was {load:.1f} on {cores} cores when it began: close other programs and measure it again"
+            )
         before, after = self.before.throttle_count, self.after.throttle_count
         if before is not None and after is not None and after > before:
             found.append("the processor throttled while it ran: let it cool and measure it again")
@@ -173,7 +184,7 @@ class Measurement:
             workload=Workload.from_json(values["workload"]),
             environment=Environment.from_json(values["environment"]),
             plan=SamplingPlan.from_json(values["plan"]),
-            samples_s=tuple(values["samples_s"]),
+            samples_s=tuple(float(sample) for sample in values["samples_s"]),
             calls_per_sample=values["calls_per_sample"],
             stopped=values["stopped"],
             before=DeviceState.from_json(values["before"]),

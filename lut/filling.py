@@ -54,7 +54,7 @@ def fill(
     workloads: Sequence[Workload],
     plan: SamplingPlan,
     *,
-    retry_failures: bool = False,
+    again: Callable[[Outcome], bool] = lambda outcome: False,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> FillSummary:
     """Measure what the table does not know, each outcome in the file before the next is begun.
@@ -67,16 +67,17 @@ def fill(
         profiler: measures; its environment must be the table's.
         workloads: what is wanted; repeated and free ones are left out.
         plan: how to sample.
-        retry_failures: measure again what failed in an earlier run.
+        again: whether a known outcome shall be measured again; the new row takes the place of the old one.
         tell: called before the first and after every workload.
 
     Raises:
         WrongUse: the table's rows come from another environment.
+        OSError: the disk is full or gone; the table is left as it was before the last row.
     """
     refuse_other_environment(writer.table, profiler)
     wanted = measurable(workloads)
     known = {w: writer.table.outcome(w, profiler.environment) for w in wanted}
-    todo = [w for w, outcome in known.items() if outcome is None or (retry_failures and isinstance(outcome, Failure))]
+    todo = [workload for workload, outcome in known.items() if outcome is None or again(outcome)]
     random.Random(_ORDER_SEED).shuffle(todo)
     tell(Progress(0, len(todo)))
     failed = 0
@@ -94,7 +95,7 @@ def refuse_other_environment(table: Table, profiler: Profiler) -> None:
         if environment.digest != profiler.environment.digest:
             raise WrongUse(
                 "The table was filled in another environment, and times of two are never mixed "
-                f"({environment.differences(profiler.environment)}). Give this one a table of its own with --out, "
+                f"({environment.differences(profiler.environment)}). Give this one another table, "
                 "or go on where the first was filled."
             )
 

@@ -27,12 +27,15 @@ class Lookup:
         mean_s: latency of each candidate, shape (units, candidates), seconds. NaN where the candidate failed on the
             device, so that no network with it compares as within any limit.
         deviation_s: standard deviation of each, same shape.
+        cells: number of the workload behind each candidate, same shape. Equal workloads share one measurement and so
+            one error.
         fixed: latency of what every network shares.
         environment: where the times come from.
     """
 
     mean_s: Array
     deviation_s: Array
+    cells: npt.NDArray[np.intp]
     fixed: Estimate
     environment: Environment
 
@@ -56,6 +59,8 @@ class Lookup:
             WrongUse: rows are missing, with the command that fills them; the table mixes environments; or a
                 workload of the fixed part failed on the device.
         """
+        if not table.environments():
+            raise WrongUse(f"The table has no rows yet. This command fills it: {fill_command}")
         environment = table.environment()
         _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
         cells = [[_estimate(table, workload, environment) for workload in unit] for unit in grid]
@@ -63,19 +68,25 @@ class Lookup:
         for workload in fixed:
             outcome = table.outcome(workload, environment)
             if isinstance(outcome, Failure):
-                raise WrongUse(f"{workload.describe()} is part of every network and failed there: {outcome.reason}.")
+                raise WrongUse(
+                    f"{workload.describe()} is part of every network and failed: {outcome.reason}. "
+                    "Mend the cause, and measure it again with `profile-device --again failed`."
+                )
             shared.append(_estimate(table, workload, environment) or NOTHING)
         return Lookup(
             mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
             deviation_s=np.array(
                 [[np.nan if cell is None else cell.standard_deviation_s for cell in unit] for unit in cells]
             ),
+            cells=_numbered(grid),
             fixed=total(shared),
             environment=environment,
         )
 
     def estimate(self, architecture: Sequence[int]) -> Estimate:
-        """The latency of one architecture: a candidate index for each unit; errors are taken to be independent.
+        """The latency of one architecture: a candidate index for each unit.
+
+        Errors of different measurements are taken to be independent; units that share a measurement share its error.
 
         Raises:
             WrongUse: a candidate it has failed on the device.
@@ -84,9 +95,13 @@ class Lookup:
         units = np.arange(len(picks))
         means, deviations = self.mean_s[units, picks], self.deviation_s[units, picks]
         if np.isnan(means).any():
-            raise WrongUse(f"Unit {int(np.flatnonzero(np.isnan(means))[0])} has a candidate that failed on the device.")
-        parts = (Estimate(float(mean), float(sd)) for mean, sd in zip(means, deviations, strict=True))
-        return total([self.fixed, *parts])
+            raise WrongUse(
+                f"Unit {int(np.flatnonzero(np.isnan(means))[0])} has a candidate that failed on the device. "
+                "Measure it again with `profile-device --again failed`, or pick another."
+            )
+        measurements, times = np.unique(self.cells[units, picks], return_inverse=True)
+        sums = [(float(means[times == i].sum()), float(deviations[times == i].sum())) for i in range(len(measurements))]
+        return total([self.fixed, *(Estimate(mean_s, deviation_s) for mean_s, deviation_s in sums)])
 
 
 def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integer]) -> Array:
@@ -107,6 +122,12 @@ def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integ
         for unit_costs, picks in zip(costs, by_unit, strict=True):
             part += unit_costs.take(picks)
     return sums
+
+
+def _numbered(grid: Sequence[Sequence[Workload]]) -> npt.NDArray[np.intp]:
+    """A number for each cell, equal where the workloads are."""
+    numbers = {workload: number for number, workload in enumerate(unique(w for unit in grid for w in unit))}
+    return np.array([[numbers[workload] for workload in unit] for unit in grid], dtype=np.intp)
 
 
 def measurable(workloads: Sequence[Workload]) -> tuple[Workload, ...]:

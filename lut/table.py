@@ -143,17 +143,23 @@ class TableWriter:
 
 
 @contextmanager
-def appending(path: Path) -> Iterator[TableWriter]:
-    """Open the table at ``path`` for appending, making file and folder if need be; one process at a time.
+def appending(path: Path, *, create: bool = True) -> Iterator[TableWriter]:
+    """Open the table at ``path`` for appending; one process at a time.
+
+    Args:
+        path: the file.
+        create: make file and folder if need be.
 
     Raises:
         WrongUse: another process is appending to it, it cannot be opened, or a line is no row.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0), 0o644)
     except OSError as error:
-        raise WrongUse(f"{path} cannot be written ({error.strerror}). Choose another file with --out.") from error
+        way_out = "Choose another file with --out." if create else f"`profile-device --out {path}` fills it."
+        raise WrongUse(f"{path} cannot be written ({error.strerror}). {way_out}") from error
     try:
         _lock(descriptor, path)
         table = Table.read(path)

@@ -5,12 +5,11 @@ Exit status: 0 done, 1 the answer is no, 2 wrong use, 3 a device or runtime is m
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
-from devices import PacelineError
+from devices import PacelineError, WrongUse
 from paceline.commands.compare import compare, report
 from paceline.commands.demo import demo
 from paceline.commands.predict import predict
@@ -19,10 +18,7 @@ from paceline.commands.search import search
 from paceline.commands.show import show
 from paceline.commands.table import table
 from paceline.commands.targets import targets
-from paceline.screen import say
-
-_INTERRUPTED = 130
-"""What a shell expects of a program that ended by Ctrl-C: 128 + SIGINT."""
+from paceline.screen import INTERRUPTED, say
 
 app = typer.Typer(
     name="paceline",
@@ -58,10 +54,10 @@ def _run(program: typer.Typer, name: str) -> None:
     except PacelineError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        say("\nInterrupted. The same command goes on from here.")
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; what Python would still flush has no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(_INTERRUPTED)
+    except OSError as error:
+        say(f"error: {error}. Make room, or choose another place with --out.")
+        sys.exit(WrongUse.exit_code)
+    except SystemExit as ended:  # typer makes one of Ctrl-C
+        if ended.code == INTERRUPTED:
+            say("\nInterrupted. The same command goes on from here.")
+        raise

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from devices import WrongUse
+from latency import Environment
+from lut import Lookup, Table
 from paceline.screen import ImageSize, image_size
-from search import SPACES, Space, open_space
+from search import SPACES, Space
 
 SpaceName = Annotated[str, typer.Option("--space", help=f"Search space: {', '.join(SPACES)}.", show_default=True)]
 InputSize = Annotated[
@@ -55,15 +59,39 @@ def use_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def space_of(name: str, size: tuple[int, int] | None, classes: int | None) -> Space:
-    """The space that the options name."""
-    return open_space(name, size, classes)
-
-
-def fill_command(space: Space, table: Path, target: str = "local") -> str:
-    """The command that measures whatever ``table`` lacks for ``space``."""
+def fill_command(space: Space, table: Path, environment: Environment | None = None) -> str:
+    """The command that measures what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
     height, width = space.input_size
-    return (
-        f"profile-device --target {target} --space {space.name} --input {height}x{width} "
-        f"--classes {space.classes} --out {table}"
+    runtime = [] if environment is None else ["--runtime", environment.runtime.name]
+    threads = [] if environment is None else ["--threads", str(environment.runtime.threads)]
+    size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
+    return shlex.join(
+        ["profile-device", "--target", "local", "--space", space.name, *size, *runtime, *threads, "--out", str(table)]
     )
+
+
+def look_up(space: Space, read: Table, path: Path) -> Lookup:
+    """The latencies of ``space`` from a table that was read from ``path``.
+
+    Raises:
+        WrongUse: entries are missing, with the command that fills them.
+    """
+    environments = read.environments()
+    command = fill_command(space, path, environments[0] if environments else None)
+    return Lookup.read(read, space.grid, space.fixed, fill_command=command)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Make sure that ``path`` can be written before anything long is begun.
+
+    Raises:
+        WrongUse: it is a folder, or its folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+        if path.stat().st_size == 0:
+            path.unlink()
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be written ({error.strerror}). Choose another --out.") from error

@@ -14,6 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 from rich.table import Table as RichTable
 
+INTERRUPTED = 130
+"""Exit status that a shell expects of a program that ended by Ctrl-C: 128 + SIGINT."""
+
 
 class ImageSize(NamedTuple):
     """Height and width in pixels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
@@ -72,14 +72,25 @@ class NetworkComparison:
         self._results, self._lookup, self._writer, self._profiler = results, lookup, writer, profiler
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
 
-    def run(self, references: int, commands: Sequence[str], tell: Tell = lambda what, done, steps: None) -> Comparison:
+    def run(self, references: int, command: str, tell: Tell = lambda what, done, steps: None) -> Comparison:
         """Train, score, export and measure everything.
+
+        What is measured whole is the network with weights drawn at random: times do not depend on weights. The exported
+        file holds the trained ones.
 
         Args:
             references: networks between the cheapest and a random one that are measured beside the searched ones.
-            commands: the commands that led here, for the report.
+            command: the command that compares, for the report; the searches know theirs.
             tell: progress.
+
+        Returns:
+            What was found, ready to be written and drawn.
+
+        Raises:
+            WrongUse: the images have other classes than the space, a network has a candidate that failed on the
+                device, or no pixel of the test images is labelled.
         """
+        self._refuse_unfit()
         architectures = [self._space.architecture(result.architecture) for result in self._results]
         others = [
             a for a in spread_architectures(self._space, self._lookup, references, self._seed) if a not in architectures
@@ -90,7 +101,7 @@ class NetworkComparison:
             for result, architecture in zip(self._results, architectures, strict=True)
         ]
         drawn = [
-            self._described(f"random {number}", architecture, outcomes[architecture])
+            self._described(f"reference {number}", architecture, outcomes[architecture])
             for number, architecture in enumerate(others, 1)
         ]
         return Comparison(
@@ -111,8 +122,21 @@ class NetworkComparison:
             reference_networks=tuple(drawn),
             rank_correlation=self._rank_correlation([*networks, *drawn]),
             problems=tuple(self._problems(architectures, outcomes)),
-            commands=tuple(commands),
+            commands=(*(result.command for result in self._results if result.command), command),
         )
+
+    def _refuse_unfit(self) -> None:
+        for images in (self._images.train, self._images.test):
+            if len(images.classes) != self._space.classes:
+                raise WrongUse(
+                    f"{images.name} has {len(images.classes)} classes, the networks tell {self._space.classes} apart. "
+                    "Choose the --data they were searched on."
+                )
+        for result in self._results:
+            try:
+                self._lookup.estimate(self._space.architecture(result.architecture).picks)
+            except WrongUse as error:
+                raise WrongUse(f"{result.name}: {error} A search with --table leaves such candidates out.") from error
 
     def _measure(self, architectures: Sequence[Architecture], tell: Tell) -> dict[Architecture, Outcome]:
         workloads = {architecture: self._space.network(architecture) for architecture in architectures}
@@ -147,15 +171,13 @@ class NetworkComparison:
             raise WrongUse(f"{self._images.test.name} has no labelled pixel to score on. Choose another --split.")
         (self._out / f"{result.name}.onnx").write_bytes(export_onnx(workload, network))
         plain = self._described(result.name, architecture, outcome)
-        return NetworkResult(
-            **{
-                **vars(plain),
-                "objective": result.objective,
-                "limit": result.limit,
-                "miou": miou,
-                "class_iou": class_iou,
-                "trained_steps": self._recipe.steps,
-            }
+        return replace(
+            plain,
+            objective=result.objective,
+            limit=result.limit,
+            miou=miou,
+            class_iou=class_iou,
+            trained_steps=self._recipe.steps,
         )
 
     def _described(self, name: str, architecture: Architecture, outcome: Outcome) -> NetworkResult:
@@ -181,7 +203,7 @@ class NetworkComparison:
         known = (macs > 0) & ~np.isnan(seconds)
         found = {"candidates": _spearman(macs[known], seconds[known])}
         whole = [(network.macs, network.measured.mean_s) for network in networks if network.measured is not None]
-        if len(whole) > 2:
+        if len({macs for macs, _ in whole}) > 2:
             found["networks"] = _spearman(*np.array(whole, dtype=float).T)
         return found
 

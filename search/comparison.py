@@ -36,7 +36,7 @@ class NetworkResult:
         parameters: trainable parameters.
         predicted: latency from the table.
         measured: latency of the whole network on the device; None when ``failure`` says why.
-        miou: mean intersection over union on the validation images, 0 to 1; None when not trained.
+        miou: mean intersection over union on the test images, 0 to 1; None when not trained.
         class_iou: intersection over union for each class that occurs, 0 to 1.
         trained_steps: optimiser steps it was trained for; 0 when it was not.
         failure: why it could not be measured, or None.
@@ -74,9 +74,10 @@ class Comparison:
         fixed_latency_s: latency of what every network shares, in seconds.
         data: what the networks were trained and scored on, in words.
         networks: the searched networks.
-        reference_networks: networks drawn at random and measured whole, for the predicted-against-measured plot.
+        reference_networks: further networks, spread from the fastest to random ones and measured whole, for the
+            predicted-against-measured plot.
         rank_correlation: Spearman's rho between MACs and latency, by what was ranked
-            (``candidates``, ``networks``).
+            (``candidates``, ``networks``; the latter are spread on purpose, which raises it).
         problems: reasons not to trust a number, in words.
         commands: the commands that led here.
     """

@@ -1,8 +1,9 @@
 """Differentiable search: train a supernet and a policy, then pick the best network within the limit.
 
-Weights alone first, then alternating between weights and policy on separate halves of the training images (FBNet,
-section 4.1; SqueezeNAS). The policy's loss is cross entropy plus the expected cost above the limit, from the table.
-At last networks are drawn from the policy within the limit and scored with the weights they inherit.
+Weights alone first, then alternating between weights and policy on separate halves of the training images, as
+SqueezeNAS does (FBNet, section 4.1, splits 80 to 20). The policy's loss is cross entropy plus the expected cost above
+the limit, from the table. At last networks are drawn from the policy within the limit and scored with the weights they
+inherit.
 """
 
 from __future__ import annotations
@@ -154,6 +155,8 @@ class DifferentiableSearch:
             if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                 self._save(step + 1)
                 saved_at = time.monotonic()
+        if not self._checkpoint.exists():
+            self._save(steps)  # There was no step to take; the scores that follow need a supernet to belong to.
 
     def _weights_step(self, batch: tuple[Tensor, Tensor], step: int, steps: int) -> None:
         """One step on the weights: of a network drawn uniformly at first, of one drawn from the policy later."""
@@ -174,7 +177,8 @@ class DifferentiableSearch:
         pictures, labels = batch
         mixture = self._draw(step, self._generator(_POLICY, step), len(pictures))
         excess = torch.relu(self._policy.expected_cost() / self._limit - 1)
-        loss = segmentation_loss(self._supernet(pictures, mixture), labels) + self._recipe.cost_weight * excess
+        scores = self._supernet(pictures, mixture, self._policy.barred.isinf())
+        loss = segmentation_loss(scores, labels) + self._recipe.cost_weight * excess
         self._policy_optimizer.zero_grad(set_to_none=True)
         self._policy.logits.grad = torch.autograd.grad(loss, self._policy.logits)[0]
         self._policy_optimizer.step()

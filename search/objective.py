@@ -39,9 +39,12 @@ class Objective:
     fixed: float
 
     @staticmethod
-    def macs(space: Space) -> Objective:
-        """Multiply-accumulates."""
-        return Objective("macs", space, space.macs.astype(np.float64), float(space.fixed_macs))
+    def macs(space: Space, lookup: Lookup | None = None) -> Objective:
+        """Multiply-accumulates; NaN for candidates that failed on the device, where its ``lookup`` is given."""
+        costs = space.macs.astype(np.float64)
+        if lookup is not None:
+            costs[np.isnan(lookup.mean_s)] = np.nan
+        return Objective("macs", space, costs, float(space.fixed_macs))
 
     @staticmethod
     def latency(space: Space, lookup: Lookup) -> Objective:
@@ -86,8 +89,8 @@ class Objective:
         if cost > limit:
             names = " ".join(self.space.names(Architecture(self.space.name, cheapest)))
             raise NoAnswer(
-                f"No network of {self.space.name} is within {self.format(limit)}: the cheapest needs "
-                f"{self.format(cost)} ({names}). Raise --limit, or choose a smaller --input or space."
+                f"No network of {self.space.name} is within {self.format(limit, digits=6)}: the cheapest needs "
+                f"{self.format(cost, digits=6)} ({names}). Raise --limit, or choose a smaller --input or space."
             )
 
     def limit(self, text: str) -> float:
@@ -116,6 +119,6 @@ class Objective:
             )
         return limit
 
-    def format(self, cost: float) -> str:
+    def format(self, cost: float, digits: int = 4) -> str:
         """A cost for the screen, with its unit."""
-        return f"{cost * 1e3:.3g} ms" if self.name == "latency" else f"{cost / 1e6:.4g} M MACs"
+        return f"{cost * 1e3:.{digits}g} ms" if self.name == "latency" else f"{cost / 1e6:.{digits}g} M MACs"

@@ -28,12 +28,12 @@ class SearchRecipe:
         last_temperature: at the last; in between it falls exponentially.
         candidates: networks drawn within the limit and scored with inherited weights.
         recalibration_batches: training batches that renew the batch-norm statistics before a network is scored.
-        score_images: validation images a candidate is scored on.
+        score_images: validation images a candidate is scored on at most.
         soft: compute all candidates of a unit, as the published code does, in place of the one that was drawn.
     """
 
     warm_up_steps: int = 300
-    alternating_steps: int = 150
+    alternating_steps: int = 100
     batch_size: int = 8
     weights_rate: float = 0.1
     weight_decay: float = 1e-4
@@ -56,8 +56,8 @@ class TrainRecipe:
         batch_size: images per step.
         rate: learning rate (SGD, momentum 0.9), falling with power 0.9 of the steps left ("poly").
         weight_decay: of all weights.
-        images: training images to use or, of generated scenes, to generate.
-        test_images: images to score on.
+        images: training images to use at most or, of generated scenes, to generate.
+        test_images: images to score on at most.
     """
 
     steps: int = 300

@@ -31,6 +31,7 @@ class SearchResult:
         seed: of the search.
         data: what it was searched on, in words.
         recipe: lengths and rates of the search.
+        command: the command line that searched it; empty when it was not searched from one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SearchResult:
     seed: int
     data: str
     recipe: Mapping[str, Any]
+    command: str = ""
 
     def open(self) -> tuple[Space, Architecture]:
         """The space, and the network in it."""
@@ -74,6 +76,8 @@ class SearchResult:
                 raise WrongUse(f"{path} has schema {schema}, this paceline reads {SCHEMA}. Search again.")
             values["input_size"] = tuple(values["input_size"])
             values["architecture"] = tuple(values["architecture"])
+            if Path(values["name"]).name != values["name"]:
+                raise WrongUse(f"{path} names a network {values['name']!r}, which is no plain file name. Search again.")
             return SearchResult(**values)
         except OSError as error:
             raise WrongUse(f"{path} cannot be read ({error.strerror}). `paceline search --out` writes one.") from error

@@ -28,13 +28,16 @@ class Supernet(nn.Module):
         self.decoder = _build(space.decoder)
         initialise(self)
 
-    def forward(self, images: Tensor, mixture: Tensor) -> Tensor:
+    def forward(self, images: Tensor, mixture: Tensor, barred: Tensor | None = None) -> Tensor:
         """Class scores of a mixture of networks.
 
         Args:
             images: (N, 3, height, width).
             mixture: weight of each candidate, (units, candidates) for the whole batch or (N, units, candidates). A
-                candidate whose weight is 0 everywhere is not computed: with one-hot rows this is a single path.
+                candidate whose weight is 0 everywhere is not trained. It is not even computed when the mixture needs
+                no gradient: with one-hot rows this is a single path. When it does, its output is what the gradient
+                of its weight is made of, and is computed without a graph of its own.
+            barred: True for candidates that are never computed, (units, candidates); their weights must be 0.
 
         Returns:
             (N, classes, height, width).
@@ -43,8 +46,9 @@ class Supernet(nn.Module):
         for layer in self.stem:
             x = layer(x)
         tapped = x
+        never = torch.zeros(mixture.shape[-2:], dtype=torch.bool) if barred is None else barred
         for index, (unit, weights) in enumerate(zip(self.units, mixture.movedim(-2, 0), strict=True)):
-            x = _mixed(_candidates(unit), x, weights)
+            x = _mixed(_candidates(unit), x, weights, never[index].tolist())
             tapped = x if index == self.space.tap else tapped
         for layer in self.head:
             x = layer(x)
@@ -120,11 +124,25 @@ def _candidates(unit: nn.Module) -> nn.ModuleList:
     return unit
 
 
-def _mixed(candidates: nn.ModuleList, x: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum of the candidates that have any weight. ``weights``: (candidates,) or (N, candidates)."""
+def _mixed(candidates: nn.ModuleList, x: Tensor, weights: Tensor, barred: Sequence[bool]) -> Tensor:
+    """Weighted sum of the candidates. ``weights``: (candidates,) or (N, candidates).
+
+    The gradient of a weight is the output of its candidate against the loss's gradient, for those of weight 0 as well.
+    Leaving them out would leave the gradient of the drawn candidate's own scale, which the next batch norm cancels.
+    """
     flat = weights.reshape(-1, len(candidates))
-    active = flat.detach().ne(0).any(dim=0).nonzero().flatten().tolist()
-    return torch.stack([flat[:, index].reshape(-1, 1, 1, 1) * candidates[index](x) for index in active]).sum(dim=0)
+    active = flat.detach().ne(0).any(dim=0).tolist()
+    parts = list[Tensor]()
+    for index, candidate in enumerate(candidates):
+        if active[index]:
+            output = candidate(x)
+        elif weights.requires_grad and not barred[index]:
+            with torch.no_grad():
+                output = candidate(x)
+        else:
+            continue
+        parts.append(flat[:, index].reshape(-1, 1, 1, 1) * output)
+    return torch.stack(parts).sum(dim=0)
 
 
 def _build(workload: Workload) -> nn.Module:

@@ -111,8 +111,11 @@ def score_network(network: nn.Module, images: LabelledImages) -> tuple[float, di
 def recalibrate(network: nn.Module, batches: Batches, count: int) -> None:
     """Renew batch-norm statistics as plain means over ``count`` training batches; weights are left alone.
 
-    A network picked from a supernet inherits statistics of all the paths that shared its layers.
+    With a ``count`` of 0 the statistics stay as they are. A network picked from a supernet inherits statistics of all
+    the paths that shared its layers.
     """
+    if count == 0:
+        return
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -144,7 +147,7 @@ def _resume(checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimiz
     if not checkpoint.exists():
         return 0
     tensors, values = load_checkpoint(checkpoint)
-    step = values.pop("step")
+    step = values.pop("step", 0)
     if values != identity:
         differing = [name for name, value in identity.items() if values.get(name) != value]
         raise WrongUse(

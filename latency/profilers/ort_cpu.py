@@ -42,7 +42,7 @@ class OrtCpuProfiler(Profiler):
         self._ort = _import_onnxruntime()
         self._state = state
         versions = {"onnxruntime": self._ort.__version__, "torch": metadata.version("torch")}
-        options = {"opset": str(OPSET), "optimization": "all"}
+        options = {"opset": str(OPSET), "graph_optimization": "all", "execution": "sequential"}
         self._environment = Environment(device, Runtime(self.name, versions, threads, options))
 
     @property
@@ -81,6 +81,8 @@ class OrtCpuProfiler(Profiler):
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._environment.runtime.threads
         options.inter_op_num_threads = 1
+        options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
         refusals: tuple[type[Exception], ...] = (*self._status_errors(), RuntimeError, ValueError)
         try:

@@ -11,7 +11,7 @@ import typer
 
 from devices import find_target, read_device, read_state
 from latency import open_profiler
-from lut import Lookup, appending, refuse_other_environment
+from lut import appending, refuse_other_environment
 from paceline.options import (
     Config,
     Data,
@@ -22,7 +22,7 @@ from paceline.options import (
     TargetName,
     Threads,
     TrainThreads,
-    fill_command,
+    look_up,
     use_threads,
 )
 from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
@@ -69,12 +69,11 @@ def compare(
         open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
         open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
     )
-    with appending(table) as writer, progress_bar("comparing") as bar:
+    with appending(table, create=False) as writer, progress_bar("comparing") as bar:
         refuse_other_environment(writer.table, profiler)
-        command = fill_command(space, table, target)
-        lookup = Lookup.read(writer.table, space.grid, space.fixed, fill_command=command)
+        lookup = look_up(space, writer.table, table)
         comparison = NetworkComparison(results, lookup, writer, profiler, images, recipe, out, seed).run(
-            references, [shlex.join(["paceline", *sys.argv[1:]])], lambda what, done, of: bar(done, of, "", what)
+            references, shlex.join(["paceline", *sys.argv[1:]]), lambda what, done, of: bar(done, of, "", what)
         )
     comparison.write(out / "compare.json")
     _report(comparison, out / "report.html")

@@ -72,6 +72,8 @@ def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list
 def _run(main: Callable[..., object], arguments: Sequence[str]) -> None:
     typed, sys.argv = sys.argv, ["paceline", *arguments]  # what a command calls its own command line
     try:
-        main(args=list(arguments), prog_name="paceline", standalone_mode=False)
+        status = main(args=list(arguments), prog_name="paceline", standalone_mode=False)
     finally:
         sys.argv = typed
+    if status:  # Ctrl-C comes back as a status, not as an exception.
+        raise SystemExit(status)

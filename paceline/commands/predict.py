@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from lut import Lookup, Table
+from lut import Table
 from paceline.commands.show import open_network
-from paceline.options import Classes, InputSize, Json, TablePath, fill_command
+from paceline.options import Classes, InputSize, Json, TablePath, look_up
 from paceline.screen import show_json
 
 
@@ -25,7 +25,7 @@ def predict(
     blocks run faster or slower inside a network than alone.
     """
     space, architecture = open_network(network, input_size, classes)
-    lookup = Lookup.read(Table.read(table), space.grid, space.fixed, fill_command=fill_command(space, table))
+    lookup = look_up(space, Table.read(table), table)
     estimate = lookup.estimate(architecture.picks)
     low, high = estimate.interval_s
     if as_json:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from devices import find_target, read_device, read_state
-from latency import Failure, Measurement, SamplingPlan, open_profiler
+from devices import find_target, read_device, read_state, unknown_name
+from latency import Failure, Measurement, Outcome, SamplingPlan, open_profiler
 from lut import FillSummary, Progress, appending, fill
-from paceline.options import Classes, InputSize, Json, Runtime, SpaceName, TargetName, Threads, space_of
+from paceline.options import Classes, InputSize, Json, Runtime, SpaceName, TargetName, Threads
 from paceline.screen import milliseconds, progress_bar, say, seconds, share, show_json, size_text
+from search import open_space
+
+_AGAIN: Mapping[str, Callable[[Outcome], bool]] = {
+    "none": lambda outcome: False,
+    "failed": lambda outcome: isinstance(outcome, Failure),
+    "doubtful": lambda outcome: isinstance(outcome, Failure) or bool(outcome.problems()),
+    "all": lambda outcome: True,
+}
+"""Which outcomes of earlier runs are measured again."""
 
 
 def profile(
@@ -29,9 +39,10 @@ def profile(
     limit_s: Annotated[
         float, typer.Option("--time-limit", parser=seconds, metavar="TIME", help="Most time spent on one block.")
     ] = "500ms",  # type: ignore[assignment]
-    retry_failures: Annotated[
-        bool, typer.Option("--retry-failures", help="Measure again what failed in an earlier run.")
-    ] = False,
+    again: Annotated[
+        str,
+        typer.Option("--again", help=f"Known rows to measure again: {', '.join(_AGAIN)}."),
+    ] = "none",
     as_json: Json = False,
 ) -> None:
     """Time every candidate block of a search space on a device, and keep the times in a table.
@@ -41,8 +52,10 @@ def profile(
 
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
     """
+    if again not in _AGAIN:
+        raise unknown_name("choice for --again", again, _AGAIN)
     found = find_target(target)
-    opened = space_of(space, input_size, classes)
+    opened = open_space(space, input_size, classes, found.precision)
     profiler = open_profiler(runtime or found.runtime, read_device(), read_state, threads)
     path = out or Path("tables") / f"{target}.jsonl"
     plan = SamplingPlan(precision=precision, limit_s=limit_s, least_s=min(SamplingPlan.least_s, limit_s / 2))
@@ -55,7 +68,7 @@ def profile(
             words = "" if progress.outcome is None else _words(progress.outcome)
             bar(progress.done, progress.wanted, words)
 
-        summary = fill(writer, profiler, opened.workloads(), plan, retry_failures=retry_failures, tell=tell)
+        summary = fill(writer, profiler, opened.workloads(), plan, again=_AGAIN[again], tell=tell)
     spent_s = time.monotonic() - started
     if as_json:
         show_json(_summary_json(summary, path, spent_s))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from devices import WrongUse, unknown_name
-from lut import Lookup, Table
+from lut import Table
 from paceline.options import (
     Config,
     Data,
@@ -18,11 +20,22 @@ from paceline.options import (
     SpaceName,
     TrainThreads,
     fill_command,
-    space_of,
+    look_up,
+    refuse_unwritable,
     use_threads,
 )
 from paceline.screen import progress_bar, say, show_json
-from search import Architecture, DifferentiableSearch, Objective, Recipe, SearchResult, Space, Trial, open_images
+from search import (
+    Architecture,
+    DifferentiableSearch,
+    Objective,
+    Recipe,
+    SearchResult,
+    Space,
+    Trial,
+    open_images,
+    open_space,
+)
 
 _OBJECTIVES = ("latency", "macs")
 
@@ -42,7 +55,11 @@ def search(
     out: Annotated[Path, typer.Option("--out", help="File to write the network to (JSON).")],
     objective: Annotated[str, typer.Option("--objective", help="What the limit is on: latency or macs.")] = "latency",
     table: Annotated[
-        Path | None, typer.Option("--table", help="Latency table, needed for --objective latency.")
+        Path | None,
+        typer.Option(
+            "--table",
+            help="Latency table. Needed for --objective latency; tells --objective macs what the device cannot run.",
+        ),
     ] = None,
     space: SpaceName = "demo",
     input_size: InputSize = None,
@@ -73,12 +90,13 @@ def search(
     if objective not in _OBJECTIVES:
         raise unknown_name("objective", objective, _OBJECTIVES)
     recipe = Recipe.read(config)
-    opened = space_of(space, input_size, len(open_images(data, "train", _ANY_SIZE).classes))
+    opened = open_space(space, input_size, len(open_images(data, "train", _ANY_SIZE).classes))
     costs = _objective(objective, opened, table)
     most = costs.limit(limit)
     costs.refuse_impossible(most)
     train = open_images(data, "train", opened.input_size, seed=seed, count=recipe.train.images)
     validation = open_images(data, "val", opened.input_size, seed=seed, count=recipe.search.score_images)
+    refuse_unwritable(out)
     checkpoint = out.with_suffix(".search.safetensors")
     use_threads(train_threads)
     searching = DifferentiableSearch(costs, most, train, validation, recipe.search, seed, checkpoint, warm_up)
@@ -96,15 +114,15 @@ def search(
 
 
 def _objective(name: str, space: Space, table: Path | None) -> Objective:
+    lookup = None if table is None else look_up(space, Table.read(table), table)
     if name == "macs":
-        return Objective.macs(space)
-    if table is None:
+        return Objective.macs(space, lookup)
+    if lookup is None:
         raise WrongUse(
             "A search on latency reads a table: give --table. This command fills one: "
             + fill_command(space, Path("tables/local.jsonl"))
         )
-    command = fill_command(space, table)
-    return Objective.latency(space, Lookup.read(Table.read(table), space.grid, space.fixed, fill_command=command))
+    return Objective.latency(space, lookup)
 
 
 def _result(
@@ -125,4 +143,5 @@ def _result(
         seed=seed,
         data=data,
         recipe=recipe.to_json()["search"],
+        command=shlex.join(["paceline", *sys.argv[1:]]),
     )

@@ -9,9 +9,9 @@ import typer
 
 from devices import WrongUse
 from latency import Workload, operator_of
-from paceline.options import Classes, InputSize, Json, space_of
+from paceline.options import Classes, InputSize, Json
 from paceline.screen import show_json, show_table, size_text
-from search import PUBLISHED, SPACES, Architecture, SearchResult, Space, open_published
+from search import PUBLISHED, SPACES, Architecture, SearchResult, Space, open_published, open_space
 
 
 def show(
@@ -36,7 +36,7 @@ def show(
         opened, architecture = open_network(network, input_size, classes)
         _show_network(network, opened, architecture, as_json=as_json)
     elif space is not None:
-        _show_space(space_of(space, input_size, classes), units=units, as_json=as_json)
+        _show_space(open_space(space, input_size, classes), units=units, as_json=as_json)
     else:
         _show_names(as_json=as_json)
 
@@ -46,6 +46,8 @@ def open_network(
 ) -> tuple[Space, Architecture]:
     """A published network by name, or a searched one by the file it was written to."""
     if name not in PUBLISHED and Path(name).suffix == ".json":
+        if input_size is not None or classes is not None:
+            raise WrongUse(f"{name} has its own input size and classes; leave out --input and --classes.")
         return SearchResult.read(Path(name)).open()
     return open_published(name, input_size, classes)
 

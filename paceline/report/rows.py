@@ -103,7 +103,7 @@ def setting(comparison: Comparison) -> tuple[tuple[str, str], ...]:
 def _whole_networks(comparison: Comparison) -> str:
     measured = [network.measured is not None for network in comparison.networks]
     drawn = [network.measured is not None for network in comparison.reference_networks]
-    return f"{sum(measured)} of {len(measured)} searched and {sum(drawn)} of {len(drawn)} random ones measured"
+    return f"{sum(measured)} of {len(measured)} searched and {sum(drawn)} of {len(drawn)} reference networks measured"
 
 
 def _row(network: NetworkResult, colour: str, decimals: int) -> Row:

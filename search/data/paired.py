@@ -93,23 +93,21 @@ def match(images: Mapping[str, Path], labels: Mapping[str, Path], where: Path) -
 
 
 def spread(pairs: tuple[Pair, ...], count: int | None, where: Path) -> tuple[Pair, ...]:
-    """``count`` pairs at even distances: neighbouring names are neighbouring frames of one drive.
+    """At most ``count`` pairs at even distances: neighbouring names are neighbouring frames of one drive.
 
     Args:
         pairs: all of them, in the order of their names.
-        count: how many to keep; None keeps all.
+        count: how many to keep at most; None keeps all.
         where: the folder they come from, for the error.
 
     Raises:
-        WrongUse: ``count`` is below 1 or above the number of pairs.
+        WrongUse: ``count`` is below 1.
     """
     if count is None:
         return pairs
-    if not 1 <= count <= len(pairs):
-        raise WrongUse(
-            f"The number of images must be between 1 and {len(pairs)}, which is what {where} holds; got {count}. "
-            "Ask for fewer, or leave it out to use all."
-        )
+    if count < 1:
+        raise WrongUse(f"At least 1 of the {len(pairs)} images in {where} must be used; got {count}.")
+    count = min(count, len(pairs))
     return tuple(pairs[position * len(pairs) // count] for position in range(count))
 
 

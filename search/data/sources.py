@@ -32,7 +32,7 @@ def open_images(
         size: height and width of the images, in pixels.
         seed: which scenes are generated; a folder is not affected.
         count: how many images; None is all of a folder, or the usual number of generated ones. From a folder they
-            are taken at even distances.
+            are taken at even distances, and all of them where there are fewer.
 
     Returns:
         Images that are read when they are asked for.

@@ -8,12 +8,12 @@ from devices import unknown_name
 from search.spaces.space import Architecture, Candidate, Space, Unit
 from search.spaces.squeezenas import MACROS, squeezenas
 
-SpaceFactory = Callable[[tuple[int, int], int], Space]
-"""Builds a space for (height, width) of the input and a number of classes."""
+SpaceFactory = Callable[[tuple[int, int], int, str], Space]
+"""Builds a space for (height, width) of the input, a number of classes and a precision."""
 
 
 def _factory(name: str) -> SpaceFactory:
-    return lambda input_size, classes: squeezenas(name, MACROS[name], input_size, classes)
+    return lambda input_size, classes, precision: squeezenas(name, MACROS[name], input_size, classes, precision)
 
 
 SPACES: Mapping[str, SpaceFactory] = {name: _factory(name) for name in MACROS}
@@ -32,13 +32,16 @@ _DEFAULTS: Mapping[str, tuple[tuple[int, int], int]] = {"demo": ((96, 192), 11)}
 """Input size and classes of spaces that are meant for something else; the demo's are the generated scenes'."""
 
 
-def open_space(name: str, input_size: tuple[int, int] | None = None, classes: int | None = None) -> Space:
+def open_space(
+    name: str, input_size: tuple[int, int] | None = None, classes: int | None = None, precision: str = "fp32"
+) -> Space:
     """The space of that name.
 
     Args:
         name: one of ``SPACES``.
         input_size: height and width of the input; the space's own default when None.
         classes: number of classes; the space's own default when None.
+        precision: number format that its workloads are measured in.
 
     Raises:
         WrongUse: there is no such space, or it cannot have that input.
@@ -47,7 +50,7 @@ def open_space(name: str, input_size: tuple[int, int] | None = None, classes: in
         raise unknown_name("space", name, SPACES)
     default_size, default_classes = _DEFAULTS.get(name, CITYSCAPES)
     size = default_size if input_size is None else input_size
-    return SPACES[name](size, default_classes if classes is None else classes)
+    return SPACES[name](size, default_classes if classes is None else classes, precision)
 
 
 def open_published(

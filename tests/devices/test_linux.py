@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Callable
@@ -63,7 +62,7 @@ def test_an_x86_machine_is_named_by_its_first_processor(machine: Machine) -> Non
     device = read_device(root)
     assert device.name == "Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz"
     assert device.family == "GenuineIntel 6 85 4"
-    assert device.features == hashlib.sha256(b"avx512f fpu sse").hexdigest()[:12]
+    assert device.features == "avx512f fpu sse"
     assert device.memory_bytes == 31 * 2**30
     assert (device.kind, device.architecture, device.system) == ("cpu", platform.machine(), platform.system())
 
@@ -81,7 +80,7 @@ def test_an_arm_machine_is_named_by_its_board(machine: Machine) -> None:
     device = read_device(root)
     assert device.name == "Jetson AGX Xavier"
     assert device.family == "0x4e 0x004 0"
-    assert device.features == hashlib.sha256(b"asimd evtstrm fp").hexdigest()[:12]
+    assert device.features == "asimd fp"
 
 
 def test_a_machine_that_tells_nothing_has_a_name_and_no_numbers(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def filled(
 ) -> FillSummary:
     profiler = DummyProfiler(DEVICE, idle, broken=frozenset(workload.digest for workload in broken))
     with appending(path) as writer:
-        return fill(writer, profiler, workloads, QUICK, retry_failures=retry)
+        return fill(writer, profiler, workloads, QUICK, again=lambda outcome: retry and isinstance(outcome, Failure))
 
 
 def measured(path: Path) -> list[Workload]:

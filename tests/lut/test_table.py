@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from devices import Device, WrongUse
+from devices import Device, DeviceState, WrongUse
 from latency import Environment, Measurement, Outcome, Workload
 from lut import Key, Table, appending, key_of, repair
 from tests.contracts.examples import BLOCKS, DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement
@@ -218,6 +218,10 @@ def test_damage_is_counted(path: Path) -> None:
         ({"samples_s": None}, "KeyError: 'samples_s'"),
         ({"workload": {"operator": "conv"}}, "KeyError: 'inputs'"),
         ({"plan": {"precision": 7}}, "precision must be between 0 and 1"),
+        ({"samples_s": []}, "got 0 samples"),
+        ({"samples_s": [-1.0, 1.0]}, "above 0 s"),
+        ({"samples_s": ["a"]}, "could not convert"),
+        ({"calls_per_sample": 0}, "at least 1 call"),
     ],
     ids=str,
 )
@@ -400,7 +404,7 @@ def test_a_disk_that_fails_to_sync_leaves_the_file_as_it_was(path: Path, monkeyp
 
 
 def test_a_number_that_json_does_not_have_is_not_written(path: Path) -> None:
-    broken: Measurement = replace(measurement(), samples_s=(float("nan"),) * 6)
+    broken: Measurement = replace(measurement(), before=DeviceState(load_1min=float("nan")))
     with appending(path) as writer, pytest.raises(ValueError, match="not JSON compliant"):
         writer.append(broken)
     assert path.read_bytes() == b""

@@ -4,13 +4,21 @@ from pathlib import Path
 
 import torch
 
+from latency import Environment, Runtime
 from paceline.options import fill_command, use_threads
 from search import open_space
+from tests.contracts.examples import DEVICE
 
 
 def test_the_fill_command_names_everything_that_decides_the_workloads() -> None:
     command = fill_command(open_space("demo", (64, 128), 5), Path("t.jsonl"))
     assert command == "profile-device --target local --space demo --input 64x128 --classes 5 --out t.jsonl"
+
+
+def test_the_fill_command_goes_on_in_the_environment_of_the_table() -> None:
+    environment = Environment(DEVICE, Runtime("dummy", {}, 3, {}))
+    command = fill_command(open_space("demo"), Path("my table.jsonl"), environment)
+    assert command.endswith("--runtime dummy --threads 3 --out 'my table.jsonl'")
 
 
 def test_threads_are_left_alone_unless_asked_for() -> None:

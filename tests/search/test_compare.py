@@ -85,7 +85,7 @@ def compared(
             fill(writer, dummy(broken), space.workloads(), PLAN)
             images = Images(patches(4), patches(3))
             made = NetworkComparison(results, lookup, writer, dummy(broken), images, RECIPE, tmp_path, 0)
-            return made.run(references, ["paceline compare"], **more)
+            return made.run(references, "paceline compare", **more)
 
     return compare
 

@@ -349,9 +349,9 @@ def test_soft_draws_one_mixture_for_each_image_and_hard_one_for_all(
     forward = differentiable.Supernet.forward
     for soft, found in shapes.items():
 
-        def spy(self: Any, pictures: Any, mixture: Any, found: set[tuple[int, ...]] = found) -> Any:
+        def spy(self: Any, pictures: Any, mixture: Any, *more: Any, found: set[tuple[int, ...]] = found) -> Any:
             found.add(tuple(mixture.shape))
-            return forward(self, pictures, mixture)
+            return forward(self, pictures, mixture, *more)
 
         monkeypatch.setattr(differentiable.Supernet, "forward", spy)
         made(f"{soft}", recipe={"soft": soft}).search()

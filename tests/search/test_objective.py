@@ -158,7 +158,7 @@ def test_a_limit_the_cheapest_just_meets_is_possible(costing: MakeObjective) -> 
 @pytest.mark.parametrize(
     ("name", "cost", "text"),
     [
-        ("latency", 0.0123456, "12.3 ms"),
+        ("latency", 0.0123456, "12.35 ms"),
         ("latency", 5e-6, "0.005 ms"),
         ("macs", 45e6, "45 M MACs"),
         ("macs", 4.465e9, "4465 M MACs"),

@@ -211,3 +211,23 @@ def test_the_policy_begins_with_equal_logits_of_one() -> None:
     policy = Policy(torch.ones(2, 4), 0.0)
     assert torch.equal(policy.logits.detach(), torch.ones(2, 4))
     assert [name for name, _ in policy.named_parameters()] == ["logits"]
+
+
+def test_a_straight_through_gradient_is_that_of_the_whole_mixture_and_reaches_every_unit(tiny: Space) -> None:
+    torch.manual_seed(0)
+    supernet = Supernet(tiny)
+    policy = Policy(torch.from_numpy(tiny.macs.astype(float)), 0.0)
+    mixture = policy.draw(1.0, torch.Generator().manual_seed(1), soft=False)
+    images = torch.randn(2, 3, *tiny.input_size)
+    labels = torch.randint(0, tiny.classes, (2, *tiny.input_size))
+
+    def gradient(weights: torch.Tensor) -> torch.Tensor:
+        loss = torch.nn.functional.cross_entropy(supernet(images, weights), labels)
+        return torch.autograd.grad(loss, weights)[0]
+
+    sparse = gradient(mixture)
+    # A weight too small to matter, but not 0: every candidate takes part with a graph of its own.
+    dense = gradient((mixture.detach() + 1e-12).requires_grad_())
+    torch.testing.assert_close(sparse, dense, rtol=1e-3, atol=1e-6)
+    through = torch.autograd.grad((sparse.detach() * mixture).sum(), policy.logits)[0]
+    assert (through.abs().amax(dim=1) > 1e-7).all()

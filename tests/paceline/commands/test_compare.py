@@ -50,6 +50,7 @@ def test_networks_are_trained_exported_measured_and_reported(
     assert ended.status == 0, ended.err
     comparison = Comparison.read(out / "compare.json")
     assert [network.name for network in comparison.networks] == ["macs", "latency"]
+    assert [words.split()[1] for words in comparison.commands] == ["search", "search", "compare"]
     for network in comparison.networks:
         assert network.measured is not None
         assert network.miou is not None
@@ -78,3 +79,22 @@ def test_a_damaged_comparison_is_refused(command: Command, tmp_path: Path) -> No
     ended = command("report", tmp_path / "compare.json", "--out", tmp_path / "r.html")
     assert ended.status == 2
     assert "paceline compare" in ended.err
+
+
+def test_a_mistyped_table_is_not_made(command: Command, found: list[Path], tmp_path: Path) -> None:
+    ended = command("compare", *found, "--table", tmp_path / "typo.jsonl", "--out", tmp_path / "compared")
+    assert ended.status == 2
+    assert "profile-device" in ended.err
+    assert not (tmp_path / "typo.jsonl").exists()
+
+
+def test_a_result_whose_name_is_a_path_is_refused(command: Command, found: list[Path]) -> None:
+    found[0].write_text(found[0].read_text().replace('"name": "macs"', '"name": "../macs"'))
+    ended = command("show", found[0])
+    assert ended.status == 2
+    assert "no plain file name" in ended.err
+
+
+def test_a_searched_network_is_shown_at_its_own_size_only(command: Command, found: list[Path]) -> None:
+    assert command("show", found[0], "--json").json["input_size"] == [32, 64]
+    assert command("show", found[0], "--input", "64x64").status == 2

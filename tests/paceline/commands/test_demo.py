@@ -24,3 +24,14 @@ def test_the_demo_says_what_it_runs_and_ends_with_the_report(
     assert [arguments[0] for arguments in ran] == ["profile", "search", "search", "compare"]
     assert f"Open {tmp_path / 'report.html'}" in ended.err
     assert ended.err.count("$ paceline") == 4
+
+
+def test_ctrl_c_in_one_step_ends_the_demo(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paceline.commands.profile_device.fill", interrupted)
+    ended = command("demo", "--out", tmp_path)
+    assert ended.status == 130
+    assert ended.err.count("$ paceline") == 1
+    assert "goes on" in ended.err

@@ -34,7 +34,7 @@ def test_another_thread_count_is_another_environment(command: Command, dummy_tab
     )
     assert ended.status == 2
     assert "threads: 1 there, 2 here" in ended.err
-    assert "--out" in ended.err
+    assert "another table" in ended.err
     assert dummy_table.read_bytes() == before
 
 
@@ -70,3 +70,13 @@ def test_a_space_that_cannot_be_written_anywhere_is_refused(command: Command, tm
     ended = command("profile", "--space", "demo", "--runtime", "dummy", "--out", tmp_path / "file" / "t.jsonl")
     assert ended.status == 2
     assert "--out" in ended.err
+
+
+def test_known_rows_are_measured_again_when_asked_for(command: Command, dummy_table: Path) -> None:
+    rows = len(dummy_table.read_text().splitlines())
+    fill = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", dummy_table, "--json")
+    assert command(*fill, "--again", "failed").json["measured"] == 0
+    assert command(*fill, "--again", "all").json["measured"] == rows
+    assert len(dummy_table.read_text().splitlines()) == 2 * rows
+    assert len(command("table", "show", dummy_table, "--json").json) == rows
+    assert "doubtful" in command(*fill, "--again", "sometimes").err

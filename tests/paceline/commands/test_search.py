@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from search import SearchResult
+from search import SearchResult, open_images
 from tests.paceline.conftest import Command
 
 _QUICK = """
@@ -103,3 +104,57 @@ def test_a_broken_config_is_refused_with_the_way_out(command: Command, tmp_path:
     assert ended.status == 2
     assert words in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("layout", ["CamVid", "Cityscapes"])
+def test_a_folder_with_fewer_images_than_the_recipe_wants_is_searched_on(
+    command: Command, quick: Path, tmp_path: Path, layout: str
+) -> None:
+    folder = tmp_path / layout
+    for split in ("train", "val"):
+        for index in range(3):
+            picture, labels = open_images("scenes", split, (32, 64), count=3).read(index)
+            if layout == "CamVid":
+                image, label = f"{split}/images/{index}.png", f"{split}/labels/{index}.png"
+            else:
+                stem = f"{split}/town/town_{index:06d}_000000"
+                image = f"leftImg8bit/{stem}_leftImg8bit.png"
+                label, labels = f"gtFine/{stem}_gtFine_labelIds.png", labels + 7
+            for name, array in ((image, picture), (label, labels)):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(folder / name)
+    ended = command(
+        *("search", "--input", "32x64", "--objective", "macs", "--limit", "70%", "--data", folder),
+        *("--config", quick, "--out", tmp_path / "found.json"),
+    )
+    assert ended.status == 0, ended.err
+    assert layout in SearchResult.read(tmp_path / "found.json").data
+
+
+def test_a_candidate_that_failed_on_the_device_is_in_no_network(
+    command: Command, dummy_table: Path, quick: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in dummy_table.read_text().splitlines()]
+    for row in rows:
+        if row["workload"]["attributes"].get("kernel") == 5:
+            for name in ("plan", "samples_s", "calls_per_sample", "stopped", "before", "after"):
+                del row[name]
+            row.update(kind="failure", stage="load", reason="no kernel of 5 here")
+    dummy_table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for objective in ("macs", "latency"):
+        ended = command(
+            *("search", "--input", "32x64", "--objective", objective, "--limit", "90%", "--table", dummy_table),
+            *("--config", quick, "--warm-up", tmp_path / "warm.safetensors", "--out", tmp_path / f"{objective}.json"),
+        )
+        assert ended.status == 0, ended.err
+        found = SearchResult.read(tmp_path / f"{objective}.json").architecture
+        assert not any(name.startswith("k5") for name in found)
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_trained(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.differentiable.DifferentiableSearch.search", None)
+    ended = command("search", "--objective", "macs", "--limit", "70%", "--out", tmp_path)
+    assert ended.status == 2
+    assert "--out" in ended.err

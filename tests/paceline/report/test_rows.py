@@ -83,6 +83,6 @@ def test_facts_are_words() -> None:
 def test_the_setting_says_how_much_is_known(gap: Comparison) -> None:
     said = dict(setting(gap))
     assert said["table"] == "51 of 52 candidates have a latency"
-    assert said["whole networks"] == "2 of 2 searched and 4 of 4 random ones measured"
+    assert said["whole networks"] == "2 of 2 searched and 4 of 4 reference networks measured"
     assert said["shared by all"].startswith("4.20\u00a0ms, 900\u00a0M MACs")
     assert said["input"].startswith("512 \u00d7 1024 pixels")

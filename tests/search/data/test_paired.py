@@ -127,10 +127,11 @@ def test_spread_keeps_order_and_covers_the_whole(length: int, data: st.DataObjec
     assert max(np.diff([*kept, length])) - min(np.diff([*kept, length])) <= 1
 
 
-@pytest.mark.parametrize("count", [0, 4])
-def test_spread_refuses_more_than_there_is(count: int) -> None:
-    with pytest.raises(WrongUse, match=f"between 1 and 3, .*; got {count}"):
-        spread((Pair(Path("a"), Path("b")),) * 3, count, Path("x"))
+def test_spread_refuses_none_and_takes_all_where_there_are_fewer() -> None:
+    pairs = (Pair(Path("a"), Path("b")),) * 3
+    with pytest.raises(WrongUse, match="At least 1 of the 3 images in x must be used; got 0"):
+        spread(pairs, 0, Path("x"))
+    assert spread(pairs, 4, Path("x")) == pairs
 
 
 def test_require_folder_lists_what_is_there_instead(tmp_path: Path) -> None:

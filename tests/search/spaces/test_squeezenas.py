@@ -139,7 +139,7 @@ def test_a_skip_is_whatever_the_shapes_need() -> None:
 def test_at_any_size_all_candidates_of_a_unit_write_what_the_next_one_reads(
     name: str, size: tuple[int, int], classes: int
 ) -> None:
-    space = SPACES[name](size, classes)
+    space = SPACES[name](size, classes, "fp32")
     read = output(space.stem[0])
     for unit in space.units:
         assert {candidate.workload.inputs for candidate in unit.candidates} == {(read,)}
@@ -155,7 +155,7 @@ def test_at_any_size_all_candidates_of_a_unit_write_what_the_next_one_reads(
 def test_at_any_size_a_network_is_counted_as_it_is_built(
     name: str, size: tuple[int, int], classes: int, random: Random
 ) -> None:
-    space = SPACES[name](size, classes)
+    space = SPACES[name](size, classes, "fp32")
     network = space.network(Architecture(name, tuple(random.randrange(13) for _ in space.units)))
     operator = operator_of(network)
     built = flops(network)
@@ -214,10 +214,12 @@ def test_precision_reaches_every_workload(name: str) -> None:
 @pytest.mark.parametrize("size", [(31, 64), (64, 31), (0, 0)])
 def test_too_small_an_input_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(WrongUse, match=rf"demo needs .* at least 32x32 .* got {size[0]}x{size[1]}"):
-        SPACES["demo"](size, 3)
+        SPACES["demo"](size, 3, "fp32")
 
 
-@pytest.mark.parametrize("open_it", [lambda: SPACES["demo"]((64, 64), 0), lambda: open_space("demo", (64, 64), 0)])
+@pytest.mark.parametrize(
+    "open_it", [lambda: SPACES["demo"]((64, 64), 0, "fp32"), lambda: open_space("demo", (64, 64), 0)]
+)
 def test_no_class_is_refused(open_it: Callable[[], Space]) -> None:
     with pytest.raises(WrongUse, match="at least 1 class"):
         open_it()
