@@ -40,7 +40,7 @@ from search.strategies import PolicyStrategy, Strategy, Trial, WithinLimit
 if TYPE_CHECKING:
     from search.differentiable import DifferentiableSearch
     from search.supernet import Policy, Supernet
-    from search.training import recalibrate, score_network, train_network
+    from search.training import recalibrate, score_network, scoring_batches, train_network
 
 _NEED_TORCH = {
     "DifferentiableSearch": "search.differentiable",
@@ -48,6 +48,7 @@ _NEED_TORCH = {
     "Supernet": "search.supernet",
     "recalibrate": "search.training",
     "score_network": "search.training",
+    "scoring_batches": "search.training",
     "train_network": "search.training",
 }
 
@@ -99,5 +100,6 @@ __all__ = [
     "recalibrate",
     "run",
     "score_network",
+    "scoring_batches",
     "train_network",
 ]

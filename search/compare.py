@@ -153,7 +153,7 @@ class NetworkComparison:
         self, result: SearchResult, architecture: Architecture, outcome: Outcome, tell: Tell
     ) -> NetworkResult:
         """Train and score a searched network, and export it with its trained weights."""
-        from search.training import score_network, train_network
+        from search.training import score_network, scoring_batches, train_network
 
         workload = self._space.network(architecture)
         network = build_module(workload, seed=self._seed)
@@ -166,7 +166,7 @@ class NetworkComparison:
             checkpoint,
             lambda done, steps: tell(f"training {result.name}", done, steps),
         )
-        miou, class_iou = score_network(network, self._images.test)
+        miou, class_iou = score_network(network, scoring_batches(self._images.test))
         if miou != miou:
             raise WrongUse(f"{self._images.test.name} has no labelled pixel to score on. Choose another --split.")
         (self._out / f"{result.name}.onnx").write_bytes(export_onnx(workload, network))

@@ -35,7 +35,7 @@ from search.objective import Objective
 from search.recipe import SearchRecipe
 from search.strategies import PolicyStrategy, Trial
 from search.supernet import Policy, Supernet, uniform_paths
-from search.training import CHECKPOINT_EVERY_S, recalibrate, score_network, segmentation_loss
+from search.training import CHECKPOINT_EVERY_S, recalibrate, score_network, scoring_batches, segmentation_loss
 
 Tell = Callable[[str, int, int, str], None]
 """Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""
@@ -99,6 +99,7 @@ class DifferentiableSearch:
             raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
         self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
         self._validation, self._checkpoint, self._warm_up = validation, checkpoint, warm_up
+        self._score_batches = scoring_batches(validation)
         self._history = checkpoint.with_suffix(".trials.jsonl")
         self._batches = [
             Batches(Half(train, first), recipe.batch_size, seed=seed, augment=first == _WEIGHTS) for first in (0, 1)
@@ -193,7 +194,7 @@ class DifferentiableSearch:
     def _score(self, picks: tuple[int, ...]) -> float:
         network = self._supernet.pick(picks)
         recalibrate(network, self._batches[_WEIGHTS], self._recipe.recalibration_batches)
-        score, _ = score_network(network, self._validation)
+        score, _ = score_network(network, self._score_batches)
         if math.isnan(score):
             raise WrongUse(f"{self._validation.name} has no labelled pixel to score on. Choose other --data.")
         return score

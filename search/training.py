@@ -83,28 +83,33 @@ def train_network(
             saved_at = time.monotonic()
 
 
-def score_network(network: nn.Module, images: LabelledImages) -> tuple[float, dict[str, float]]:
+def scoring_batches(images: LabelledImages) -> Batches:
+    """Batches to score on; keep them to score several networks, since they remember the images they have read."""
+    return Batches(images, _SCORE_BATCH, seed=0, augment=False)
+
+
+def score_network(network: nn.Module, batches: Batches) -> tuple[float, dict[str, float]]:
     """Mean intersection over union on all images, and that of each class that occurs.
 
     Args:
         network: its mode is left as it was.
-        images: to score on.
+        batches: all images are scored on, in order and as they are.
 
     Returns:
-        mIoU and IoU by class name, 0 to 1.
+        mIoU and IoU by class name, 0 to 1; mIoU is NaN when no pixel is labelled.
     """
     was_training = network.training
     network.eval()
-    counts = None
+    counts, classes = None, batches.images.classes
     with torch.inference_mode():
-        for pictures, labels in Batches(images, _SCORE_BATCH, seed=0, augment=False).all_batches():
+        for pictures, labels in batches.all_batches():
             predicted = network(pictures).argmax(dim=1)
-            part = confusion_matrix(labels.numpy(), predicted.numpy(), len(images.classes))
+            part = confusion_matrix(labels.numpy(), predicted.numpy(), len(classes))
             counts = part if counts is None else counts + part
     network.train(was_training)
     if counts is None:
-        raise WrongUse(f"{images.name} holds no image to score on.")
-    by_class = zip(images.classes, class_iou(counts).tolist(), strict=True)
+        raise WrongUse(f"{batches.images.name} holds no image to score on. Choose another --data.")
+    by_class = zip(classes, class_iou(counts).tolist(), strict=True)
     return mean_iou(counts), {name: iou for name, iou in by_class if iou == iou}
 
 

@@ -19,6 +19,7 @@ from search import (
     TrainRecipe,
     recalibrate,
     score_network,
+    scoring_batches,
     train_network,
     training,
 )
@@ -29,6 +30,10 @@ from torch import Tensor, nn  # noqa: E402 - only once torch is known to be ther
 
 MakeImages = Callable[[int], LabelledImages]
 RECIPE = TrainRecipe(steps=6, batch_size=2)
+
+
+def scored(network: nn.Module, images: LabelledImages) -> tuple[float, dict[str, float]]:
+    return score_network(network, scoring_batches(images))
 
 
 @pytest.fixture
@@ -51,10 +56,10 @@ def loss(network: nn.Module, images: LabelledImages) -> float:
 
 
 def test_the_loss_falls_and_the_score_rises(network: nn.Module, patches: MakeImages, tmp_path: Path) -> None:
-    before = loss(network, patches(8)), score_network(network, patches(8))[0]
+    before = loss(network, patches(8)), scored(network, patches(8))[0]
     train_network(network, patches(8), TrainRecipe(steps=60, batch_size=4, rate=0.05), 0, tmp_path / "c")
     assert loss(network, patches(8)) < 0.5 * before[0]
-    assert score_network(network, patches(8))[0] > 0.7 > before[1]
+    assert scored(network, patches(8))[0] > 0.7 > before[1]
 
 
 def test_pixels_that_do_not_count_have_no_influence() -> None:
@@ -178,21 +183,27 @@ class Halves(LabelledImages):
 def test_a_perfect_network_scores_1() -> None:
     truth = Halves().read(0)[1]
     truth[0] = 2  # Where nothing counts, anything may be said.
-    assert score_network(Fixed(truth), Halves()) == (1.0, {"left": 1.0, "right": 1.0})
+    assert scored(Fixed(truth), Halves()) == (1.0, {"left": 1.0, "right": 1.0})
 
 
 def test_a_constant_network_scores_what_can_be_worked_out() -> None:
     # Everything is "left": half of it is right, and "right" is never found.
-    assert score_network(Fixed(np.zeros((4, 8))), Halves()) == (0.25, {"left": 0.5, "right": 0.0})
+    assert scored(Fixed(np.zeros((4, 8))), Halves()) == (0.25, {"left": 0.5, "right": 0.0})
     # A class that does not occur counts with 0 once it is predicted.
-    assert score_network(Fixed(np.full((4, 8), 2)), Halves()) == (0.0, {"left": 0.0, "right": 0.0, "never": 0.0})
+    assert scored(Fixed(np.full((4, 8), 2)), Halves()) == (
+        0.0,
+        {"left": 0.0, "right": 0.0, "never": 0.0},
+    )
 
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_scoring_changes_nothing(network: nn.Module, patches: MakeImages, mode: bool) -> None:
     network.train(mode)
     before = weights(network)
-    first, second = score_network(network, patches(3)), score_network(network, patches(3))
+    first, second = (
+        scored(network, patches(3)),
+        scored(network, patches(3)),
+    )
     assert first == second
     assert network.training is mode
     assert equal(before, weights(network))
@@ -201,14 +212,14 @@ def test_scoring_changes_nothing(network: nn.Module, patches: MakeImages, mode: 
 def test_the_batches_of_scoring_make_no_difference(
     network: nn.Module, patches: MakeImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = score_network(network, patches(5))
+    whole = scored(network, patches(5))
     monkeypatch.setattr(training, "_SCORE_BATCH", 2)
-    assert score_network(network, patches(5)) == whole
+    assert scored(network, patches(5)) == whole
 
 
 def test_without_images_there_is_no_score(network: nn.Module, patches: MakeImages) -> None:
     with pytest.raises(WrongUse, match="patches holds no image to score on"):
-        score_network(network, patches(0))
+        scored(network, patches(0))
 
 
 def test_new_statistics_are_the_plain_mean_over_the_batches(network: nn.Module, patches: MakeImages) -> None:

@@ -23,8 +23,8 @@ def test_faster_within_the_limit_and_more_accurate(small: Comparison) -> None:
     assert headline(small) == (
         "On Jetson AGX Xavier, latency-searched runs in 27.40 ms, 3.10 ms (10 %) faster than macs-searched "
         "(30.50 ms), and their 95 % intervals (of one burst of samples each) do not overlap; "
-        "latency-searched keeps its limit of 30 ms and macs-searched would miss it; latency-searched scores 0.8 points more mIoU (68.0 % against 67.2 %, no "
-        "interval known)."
+        "latency-searched keeps its limit of 30 ms and macs-searched would miss it; "
+        "latency-searched scores 0.8 points more mIoU (68.0 % against 67.2 %, no interval known)."
     )
 
 
