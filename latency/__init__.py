@@ -1,7 +1,7 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
 from latency.estimate import NOTHING, Estimate, Source, total
-from latency.measurement import Environment, Failure, Measurement, Outcome, Runtime
+from latency.measurement import Environment, Failure, Measurement, Outcome, Runtime, joined
 from latency.onnx_export import (
     OPSET,
     build_module,
@@ -45,6 +45,7 @@ __all__ = [
     "export_onnx",
     "initialise",
     "input_names",
+    "joined",
     "known_profilers",
     "median",
     "median_interval",

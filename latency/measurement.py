@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, ClassVar, TypeAlias
 
 from devices import Device, DeviceState, WrongUse
@@ -102,6 +103,10 @@ class Measurement:
         before: state of the device before the first sample.
         after: state after the last.
         measured_at: ISO 8601 time in UTC.
+        bursts: how many of the samples belong to each burst, in order; empty when all belong to one.
+
+    Raises:
+        WrongUse: a sample is no positive number, or the bursts do not add up to the samples.
     """
 
     kind: ClassVar[str] = "measurement"
@@ -115,8 +120,11 @@ class Measurement:
     before: DeviceState
     after: DeviceState
     measured_at: str
+    bursts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.bursts and (sum(self.bursts) != len(self.samples_s) or min(self.bursts) < 1):
+            raise WrongUse(f"Bursts must add up to the {len(self.samples_s)} samples; got {self.bursts}.")
         numbers = all(0 < sample < math.inf for sample in self.samples_s)
         if not self.samples_s or not numbers or self.calls_per_sample < 1:
             raise WrongUse(
@@ -126,18 +134,29 @@ class Measurement:
 
     @cached_property
     def median_s(self) -> float:
-        """Median of the samples, in seconds."""
-        return median(self.samples_s)
+        """Median of the samples, in seconds; of several bursts, the median of their medians."""
+        return median(self._independent_s)
 
     @cached_property
     def interval_s(self) -> tuple[float, float]:
-        """95 % interval of the median, in seconds."""
-        return median_interval(self.samples_s)
+        """95 % interval of the median, in seconds; of several bursts, that of their medians.
+
+        Samples of one burst share the machine's mood and the layout of their memory, so only bursts are independent
+        of each other. Fewer than 6 bursts give the range of their medians.
+        """
+        return median_interval(self._independent_s)
 
     @cached_property
     def relative_half_width(self) -> float:
         """Larger side of the interval as a share of the median."""
-        return relative_half_width(self.samples_s)
+        return relative_half_width(self._independent_s)
+
+    @cached_property
+    def _independent_s(self) -> tuple[float, ...]:
+        if not self.bursts:
+            return self.samples_s
+        ends = list(accumulate(self.bursts))
+        return tuple(median(self.samples_s[end - size : end]) for end, size in zip(ends, self.bursts, strict=True))
 
     def estimate(self) -> Estimate:
         """The median, with the standard deviation that its 95 % interval stands for."""
@@ -175,6 +194,7 @@ class Measurement:
             "before": self.before.to_json(),
             "after": self.after.to_json(),
             "measured_at": self.measured_at,
+            "bursts": list(self.bursts),
         }
 
     @staticmethod
@@ -190,7 +210,27 @@ class Measurement:
             before=DeviceState.from_json(values["before"]),
             after=DeviceState.from_json(values["after"]),
             measured_at=values["measured_at"],
+            bursts=tuple(values["bursts"]),
         )
+
+
+def joined(bursts: Sequence[Measurement]) -> Measurement:
+    """One measurement of several of the same workload in the same environment, each a burst of its own.
+
+    Args:
+        bursts: at least one; their plans are equal.
+
+    Returns:
+        All samples in order; the state before the first and after the last; the calls per sample of the burst that
+        had the fewest.
+    """
+    return replace(
+        bursts[-1],
+        samples_s=tuple(sample for burst in bursts for sample in burst.samples_s),
+        calls_per_sample=min(burst.calls_per_sample for burst in bursts),
+        before=bursts[0].before,
+        bursts=tuple(len(burst.samples_s) for burst in bursts),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from devices import WrongUse
-from latency import Failure, Measurement, Outcome, Profiler, SamplingPlan, Workload
+from latency import Failure, Measurement, Outcome, Profiler, SamplingPlan, Workload, joined
 from lut.lookup import measurable
 from lut.table import Table, TableWriter
 
@@ -55,6 +55,7 @@ def fill(
     plan: SamplingPlan,
     *,
     again: Callable[[Outcome], bool] = lambda outcome: False,
+    turns: int = 1,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> FillSummary:
     """Measure what the table does not know, each outcome in the file before the next is begun.
@@ -68,7 +69,9 @@ def fill(
         workloads: what is wanted; repeated and free ones are left out.
         plan: how to sample.
         again: whether a known outcome shall be measured again; the new row takes the place of the old one.
-        tell: called before the first and after every workload.
+        turns: how often each workload is measured, in turns with all others, so that a machine that changes its speed
+            for seconds treats all alike. With more than one, outcomes are in the file after the last turn.
+        tell: called before the first and after every workload, in every turn.
 
     Raises:
         WrongUse: the table's rows come from another environment.
@@ -79,14 +82,24 @@ def fill(
     known = {w: writer.table.outcome(w, profiler.environment) for w in wanted}
     todo = [workload for workload, outcome in known.items() if outcome is None or again(outcome)]
     random.Random(_ORDER_SEED).shuffle(todo)
-    tell(Progress(0, len(todo)))
-    failed = 0
-    for done, workload in enumerate(todo, 1):
-        outcome = profiler.measure(workload, plan)
-        writer.append(outcome)
-        failed += isinstance(outcome, Failure)
-        tell(Progress(done, len(todo), outcome))
+    steps = turns * len(todo)
+    tell(Progress(0, steps))
+    found: dict[Workload, list[Outcome]] = {workload: [] for workload in todo}
+    for done, workload in enumerate(todo * turns, 1):
+        found[workload].append(profiler.measure(workload, plan))
+        if len(found[workload]) == turns:
+            writer.append(_in_one(found[workload]))
+        tell(Progress(done, steps, found[workload][-1]))
+    failed = sum(isinstance(_in_one(outcomes), Failure) for outcomes in found.values())
     return _summary(writer.table, profiler, wanted, todo, failed)
+
+
+def _in_one(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of several turns: all of them joined, or the first failure."""
+    measurements = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+    if len(measurements) < len(outcomes):
+        return next(outcome for outcome in outcomes if isinstance(outcome, Failure))
+    return measurements[0] if len(measurements) == 1 else joined(measurements)
 
 
 def refuse_other_environment(table: Table, profiler: Profiler) -> None:

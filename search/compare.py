@@ -21,8 +21,10 @@ from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
 
-WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.2, least_s=1.0, most_samples=5000, limit_s=3.0)
-"""A whole network is measured longer than a block: it is the number that others are held against."""
+WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.1, least_s=0.2, limit_s=0.4)
+WHOLE_NETWORK_TURNS = 6
+"""Whole networks are measured in turns, opened anew each time: their order must not depend on when each had its turn.
+Six bursts are the fewest whose medians have a 95 % interval."""
 
 _PROBLEMATIC_SHARE = 0.1
 """Above this share of doubtful rows a table as a whole is worth a warning."""
@@ -144,7 +146,14 @@ class NetworkComparison:
         def told(progress: Progress) -> None:
             tell("measuring whole networks", progress.done, progress.wanted)
 
-        fill(self._writer, self._profiler, list(workloads.values()), WHOLE_NETWORK_PLAN, tell=told)
+        fill(
+            self._writer,
+            self._profiler,
+            list(workloads.values()),
+            WHOLE_NETWORK_PLAN,
+            turns=WHOLE_NETWORK_TURNS,
+            tell=told,
+        )
         environment = self._profiler.environment
         found = {a: self._writer.table.outcome(workload, environment) for a, workload in workloads.items()}
         return {architecture: outcome for architecture, outcome in found.items() if outcome is not None}

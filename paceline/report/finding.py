@@ -17,7 +17,7 @@ UNCLEAR = "unclear"
 
 # A headline with a whole stack trace in it is none; the list of problems has the full reason.
 _REASON_LENGTH = 80
-_INTERVALS = f"95{NO_BREAK}% intervals (of one burst of samples each)"
+_INTERVALS = f"95{NO_BREAK}% intervals"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices import DeviceState
-from latency import Environment, Failure, Measurement, median, median_interval
+from devices import DeviceState, WrongUse
+from latency import Environment, Failure, Measurement, joined, median, median_interval
 from tests.contracts.examples import DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, failure, measurement, network
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -157,3 +157,28 @@ def test_an_environment_survives_json() -> None:
 def test_an_environment_is_described_in_one_line() -> None:
     assert ENVIRONMENT.describe() == "Example 3000 (x86_64, 4 cores, 8 GiB), example, 1 thread (examplert 1.2)"
     assert replace(RUNTIME, threads=2).describe() == "example, 2 threads (examplert 1.2)"
+
+
+def test_bursts_are_the_independent_samples() -> None:
+    slow, fast = (replace(measurement(), samples_s=(time_s,) * 7) for time_s in (2.0, 1.0))
+    outcome = joined([slow, fast, fast, fast, fast, fast])
+    assert outcome.bursts == (7,) * 6
+    assert len(outcome.samples_s) == 42
+    assert outcome.median_s == 1.0
+    assert outcome.interval_s == (1.0, 2.0)
+    assert outcome.relative_half_width == 1.0
+    assert Measurement.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
+
+
+def test_joined_bursts_have_the_state_before_the_first_and_after_the_last() -> None:
+    first = replace(measurement(), before=DeviceState(load_1min=1.0), calls_per_sample=3)
+    last = replace(measurement(), after=DeviceState(load_1min=2.0), calls_per_sample=2)
+    outcome = joined([first, last])
+    assert (outcome.before, outcome.after) == (first.before, last.after)
+    assert outcome.calls_per_sample == 2
+
+
+@pytest.mark.parametrize("bursts", [(1,), (99,), (0,)])
+def test_bursts_that_do_not_add_up_are_refused(bursts: tuple[int, ...]) -> None:
+    with pytest.raises(WrongUse, match="Bursts must add up"):
+        replace(measurement(), samples_s=(1.0,) * 7, bursts=bursts)

@@ -234,3 +234,24 @@ def test_a_fill_killed_again_and_again_ends_like_one_that_was_left_alone(tmp_pat
     assert Counter(keys(killed)) == Counter(keys(alone))
     assert set(Counter(keys(killed)).values()) == {1}
     assert (len(keys(killed)), set(Table.read(killed))) == (60, set(Table.read(alone)))
+
+
+def test_turns_are_taken_by_all_and_joined_into_one_row_each(path: Path) -> None:
+    told = list[Progress]()
+    with appending(path) as writer:
+        summary = fill(writer, DummyProfiler(DEVICE, idle), BLOCKS, QUICK, turns=3, tell=told.append)
+    rows = list(Table.read(path).values())
+    assert (summary.measured, summary.failed, len(path.read_bytes().splitlines())) == (4, 0, 4)
+    assert all(isinstance(row, Measurement) and len(row.bursts) == 3 for row in rows)
+    assert [progress.done for progress in told] == list(range(13))
+    turns = [progress.outcome.workload for progress in told if progress.outcome is not None]
+    assert turns[:4] == turns[4:8] == turns[8:]
+    assert len(set(turns[:4])) == 4
+
+
+def test_a_workload_that_fails_in_one_turn_has_failed(path: Path) -> None:
+    profiler = DummyProfiler(DEVICE, idle, broken=frozenset({BLOCKS[0].digest}))
+    with appending(path) as writer:
+        summary = fill(writer, profiler, BLOCKS, QUICK, turns=2)
+    assert (summary.measured, summary.failed) == (3, 1)
+    assert [failure.workload for failure in summary.failures] == [BLOCKS[0]]
