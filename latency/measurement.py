@@ -167,9 +167,11 @@ class Measurement:
         """Reasons not to trust this number, in words; empty when none is known."""
         found = []
         if self.relative_half_width > _WIDE_INTERVAL:
+            samples = f"after {len(self.samples_s)} samples ({self.stopped})"
+            taken = f"over {len(self.bursts)} turns" if self.bursts else samples
             found.append(
-                f"its 95 % interval is {self.relative_half_width:.0%} wide to one side after {len(self.samples_s)} "
-                f"samples ({self.stopped}): close other programs and measure it again"
+                f"its 95 % interval is {self.relative_half_width:.0%} wide to one side {taken}: "
+                "close other programs and measure it again"
             )
         cores = self.environment.device.cores
         load = self.before.load_1min

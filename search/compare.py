@@ -74,7 +74,9 @@ class NetworkComparison:
         self._results, self._lookup, self._writer, self._profiler = results, lookup, writer, profiler
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
 
-    def run(self, references: int, command: str, tell: Tell = lambda what, done, steps: None) -> Comparison:
+    def run(
+        self, references: int, command: str, tell: Tell = lambda what, done, steps: None, *, again: bool = False
+    ) -> Comparison:
         """Train, score, export and measure everything.
 
         What is measured whole is the network with weights drawn at random: times do not depend on weights. The exported
@@ -84,6 +86,7 @@ class NetworkComparison:
             references: networks between the cheapest and a random one that are measured beside the searched ones.
             command: the command that compares, for the report; the searches know theirs.
             tell: progress.
+            again: measure whole networks again that the table knows already.
 
         Returns:
             What was found, ready to be written and drawn.
@@ -97,7 +100,7 @@ class NetworkComparison:
         others = [
             a for a in spread_architectures(self._space, self._lookup, references, self._seed) if a not in architectures
         ]
-        outcomes = self._measure([*architectures, *others], tell)
+        outcomes = self._measure([*architectures, *others], tell, again=again)
         networks = [
             self._searched(result, architecture, outcomes[architecture], tell)
             for result, architecture in zip(self._results, architectures, strict=True)
@@ -140,7 +143,9 @@ class NetworkComparison:
             except WrongUse as error:
                 raise WrongUse(f"{result.name}: {error} A search with --table leaves such candidates out.") from error
 
-    def _measure(self, architectures: Sequence[Architecture], tell: Tell) -> dict[Architecture, Outcome]:
+    def _measure(
+        self, architectures: Sequence[Architecture], tell: Tell, *, again: bool
+    ) -> dict[Architecture, Outcome]:
         workloads = {architecture: self._space.network(architecture) for architecture in architectures}
 
         def told(progress: Progress) -> None:
@@ -151,6 +156,7 @@ class NetworkComparison:
             self._profiler,
             list(workloads.values()),
             WHOLE_NETWORK_PLAN,
+            again=lambda outcome: again,
             turns=WHOLE_NETWORK_TURNS,
             tell=told,
         )

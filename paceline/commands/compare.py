@@ -48,6 +48,9 @@ def compare(
     references: Annotated[
         int, typer.Option("--references", min=0, help="Further networks to measure whole, from fast to random.")
     ] = 10,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure whole networks again that are known already.")
+    ] = False,
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
@@ -72,9 +75,9 @@ def compare(
     with appending(table, create=False) as writer, progress_bar("comparing") as bar:
         refuse_other_environment(writer.table, profiler)
         lookup = look_up(space, writer.table, table)
-        comparison = NetworkComparison(results, lookup, writer, profiler, images, recipe, out, seed).run(
-            references, shlex.join(["paceline", *sys.argv[1:]]), lambda what, done, of: bar(done, of, "", what)
-        )
+        comparing = NetworkComparison(results, lookup, writer, profiler, images, recipe, out, seed)
+        command = shlex.join(["paceline", *sys.argv[1:]])
+        comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)
     comparison.write(out / "compare.json")
     _report(comparison, out / "report.html")
     if as_json:

@@ -167,6 +167,9 @@ def test_bursts_are_the_independent_samples() -> None:
     assert outcome.median_s == 1.0
     assert outcome.interval_s == (1.0, 2.0)
     assert outcome.relative_half_width == 1.0
+    assert outcome.problems() == [
+        "its 95 % interval is 100% wide to one side over 6 turns: close other programs and measure it again"
+    ]
     assert Measurement.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
 
 

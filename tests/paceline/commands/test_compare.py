@@ -61,6 +61,9 @@ def test_networks_are_trained_exported_measured_and_reported(
     rows = len(dummy_table.read_text().splitlines())
     assert command(*compare).status == 0
     assert len(dummy_table.read_text().splitlines()) == rows, "whole networks are not measured twice"
+    whole = 2 + len(comparison.reference_networks)
+    assert command(*compare, "--again").status == 0
+    assert len(dummy_table.read_text().splitlines()) == rows + whole
     again = tmp_path / "again.html"
     assert command("report", out / "compare.json", "--out", again).status == 0
     assert again.read_text() == (out / "report.html").read_text()
