@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devices import WrongUse
+from latency.sampling import Z95
 
 Source = Literal["measured", "calibrated", "predicted"]
-
-Z95 = 1.959964
-"""Two-sided 95 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from itertools import accumulate
 from typing import Any, ClassVar, TypeAlias
 
 from devices import Device, DeviceState, WrongUse
-from latency.estimate import Z95, Estimate
-from latency.sampling import SamplingPlan, median, median_interval, relative_half_width
+from latency.estimate import Estimate
+from latency.sampling import Z95, SamplingPlan, median, median_interval, relative_half_width
 from latency.workload import Workload
 
 _WIDE_INTERVAL = 0.05

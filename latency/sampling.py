@@ -13,7 +13,7 @@ from typing import Any
 
 from devices import WrongUse
 
-_Z95 = 1.959964
+Z95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
 _EXACT_RANKS = 200
@@ -98,7 +98,7 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float]:
 def _samples_below(count: int) -> int:
     """How many of ``count`` ordered samples lie outside the median's 95 % interval on each side."""
     if count > _EXACT_RANKS:
-        return math.floor(count / 2 - _Z95 * math.sqrt(count) / 2) - 1
+        return math.floor(count / 2 - Z95 * math.sqrt(count) / 2) - 1
     # P(at most k of count samples lie below the median) = sum of C(count, i) / 2^count over i <= k.
     below, ways, tail = 0, count, 1 + count
     while tail <= 0.025 * 2**count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -102,10 +102,8 @@ def seconds(text: str) -> float:
     Raises:
         typer.BadParameter: it is not of that form.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(us|ms|s|min)", text)
-    if match is None:
-        raise typer.BadParameter(f"a time is a number with its unit (us, ms, s, min), such as 500ms; got {text!r}")
-    return float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}[match[2]]
+    units = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
+    return _quantity(text, units, "a time is a number with its unit (us, ms, s, min), such as 500ms")
 
 
 def share(text: str) -> float:
@@ -114,10 +112,14 @@ def share(text: str) -> float:
     Raises:
         typer.BadParameter: it is not of that form.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text)
+    return _quantity(text, {"%": 0.01}, "a share is a number of percent, such as 1%")
+
+
+def _quantity(text: str, units: Mapping[str, float], rule: str) -> float:
+    match = re.fullmatch(rf"(\d+(?:\.\d*)?)\s*({'|'.join(units)})", text)
     if match is None:
-        raise typer.BadParameter(f"a share is a number of percent, such as 1%; got {text!r}")
-    return float(match[1]) / 100
+        raise typer.BadParameter(f"{rule}; got {text!r}")
+    return float(match[1]) * units[match[2]]
 
 
 def size_text(size: tuple[int, int]) -> str:
