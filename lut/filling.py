@@ -84,13 +84,16 @@ def fill(
     random.Random(_ORDER_SEED).shuffle(todo)
     steps = turns * len(todo)
     tell(Progress(0, steps))
-    found: dict[Workload, list[Outcome]] = {workload: [] for workload in todo}
+    failed = 0
+    taken: dict[Workload, list[Outcome]] = {workload: [] for workload in todo}
     for done, workload in enumerate(todo * turns, 1):
-        found[workload].append(profiler.measure(workload, plan))
-        if len(found[workload]) == turns:
-            writer.append(_in_one(found[workload]))
-        tell(Progress(done, steps, found[workload][-1]))
-    failed = sum(isinstance(_in_one(outcomes), Failure) for outcomes in found.values())
+        last = profiler.measure(workload, plan)
+        taken[workload].append(last)
+        if len(taken[workload]) == turns:
+            outcome = _in_one(taken.pop(workload))
+            writer.append(outcome)
+            failed += isinstance(outcome, Failure)
+        tell(Progress(done, steps, last))
     return _summary(writer.table, profiler, wanted, todo, failed)
 
 

@@ -46,6 +46,31 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, values
 
 
+def load_own_checkpoint(path: Path, identity: Mapping[str, object], what: str) -> tuple[dict[str, Tensor], int]:
+    """Read a checkpoint that must have been written under the same conditions.
+
+    Args:
+        path: the file.
+        identity: the conditions, as they were handed to ``save_checkpoint`` beside the ``step``.
+        what: what is resumed, for the message (``search``).
+
+    Returns:
+        The tensors, and the step after which they were written.
+
+    Raises:
+        WrongUse: the file is damaged, or its conditions differ; the message names those that do.
+    """
+    tensors, values = load_checkpoint(path)
+    step = int(values.pop("step", 0))
+    if values != identity:
+        differing = [name for name in sorted({*identity, *values}) if values.get(name) != identity.get(name)]
+        raise WrongUse(
+            f"{path} belongs to another {what}: {', '.join(differing)} differ. "
+            "Move it away to begin anew, or choose another file."
+        )
+    return tensors, step
+
+
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
     """Weights and statistics of a module, under ``prefix``."""
     return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}

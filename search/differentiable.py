@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import final
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from devices import WrongUse
 from search.checkpoint import (
-    load_checkpoint,
+    load_own_checkpoint,
     module_tensors,
     optimizer_tensors,
     restore_module,
@@ -98,7 +98,7 @@ class DifferentiableSearch:
         if len(train) < 2:
             raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
         self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
-        self._validation, self._checkpoint, self._warm_up = validation, checkpoint, warm_up
+        self._checkpoint, self._warm_up = checkpoint, warm_up
         self._score_batches = scoring_batches(validation)
         self._history = checkpoint.with_suffix(".trials.jsonl")
         self._batches = [
@@ -196,7 +196,7 @@ class DifferentiableSearch:
         recalibrate(network, self._batches[_WEIGHTS], self._recipe.recalibration_batches)
         score, _ = score_network(network, self._score_batches)
         if math.isnan(score):
-            raise WrongUse(f"{self._validation.name} has no labelled pixel to score on. Choose other --data.")
+            raise WrongUse(f"{self._score_batches.images.name} has no labelled pixel to score on. Choose other --data.")
         return score
 
     def _generator(self, stream: int, step: int) -> torch.Generator:
@@ -206,7 +206,7 @@ class DifferentiableSearch:
 
     def _identity(self) -> dict[str, object]:
         space = self._objective.space
-        sets = [batches.images for batches in self._batches] + [self._validation]
+        sets = [batches.images for batches in (*self._batches, self._score_batches)]
         costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
         del recipe["candidates"]  # More of them can be asked for later.
@@ -244,14 +244,14 @@ class DifferentiableSearch:
     def _resume(self) -> int:
         """Restore the search, or the warm-up that it may begin from; returns the step to go on from."""
         if self._checkpoint.exists():
-            tensors, step = _load(self._checkpoint, self._identity())
+            tensors, step = load_own_checkpoint(self._checkpoint, self._identity(), "search")
             restore_module("policy", self._policy, tensors)
             restore_optimizer("policy_optimizer", self._policy_optimizer, tensors)
         else:
             self._refuse_scores()
             if self._warm_up is None or not self._warm_up.exists():
                 return 0
-            tensors, step = _load(self._warm_up, self._warm_up_identity())
+            tensors, step = load_own_checkpoint(self._warm_up, self._warm_up_identity(), "search")
         restore_module("supernet", self._supernet, tensors)
         restore_optimizer("weights_optimizer", self._weights_optimizer, tensors)
         return step
@@ -263,16 +263,3 @@ class DifferentiableSearch:
                 f"{self._history} holds scores of another search, whose checkpoint is gone. "
                 "Move it away to begin anew, or choose another --out."
             )
-
-
-def _load(path: Path, identity: Mapping[str, object]) -> tuple[dict[str, Tensor], int]:
-    """Tensors of a checkpoint and the step it was written after, when it belongs to a search of that identity."""
-    tensors, values = load_checkpoint(path)
-    step = int(values.pop("step", 0))
-    if values != identity:
-        differing = [name for name in sorted({*identity, *values}) if values.get(name) != identity.get(name)]
-        raise WrongUse(
-            f"{path} belongs to another search: {', '.join(differing)} differ. "
-            "Move it away to begin anew, or choose another file."
-        )
-    return tensors, step

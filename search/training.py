@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from devices import WrongUse
 from search.checkpoint import (
-    load_checkpoint,
+    load_own_checkpoint,
     module_tensors,
     optimizer_tensors,
     restore_module,
@@ -151,14 +151,7 @@ def _resume(checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimiz
     """Restore from ``checkpoint`` where there is one; returns the step to go on from."""
     if not checkpoint.exists():
         return 0
-    tensors, values = load_checkpoint(checkpoint)
-    step = values.pop("step", 0)
-    if values != identity:
-        differing = [name for name, value in identity.items() if values.get(name) != value]
-        raise WrongUse(
-            f"{checkpoint} belongs to another training: {', '.join(differing)} differ. "
-            "Move it away to begin anew, or choose another --out."
-        )
+    tensors, step = load_own_checkpoint(checkpoint, identity, "training")
     restore_module("network", network, tensors)
     restore_optimizer("optimizer", optimizer, tensors)
-    return int(step)
+    return step
