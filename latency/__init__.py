@@ -1,7 +1,11 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
+from latency.burst import Burst, Costs
+from latency.calibration import Calibration, LeaveOneOut, WholeNetwork, calibrate
+from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Source, total
-from latency.measurement import Environment, Failure, Measurement, Outcome, Runtime, joined
+from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
+from latency.measurement import UNFINISHED, Failure, Measurement, Outcome, joined
 from latency.onnx_export import (
     OPSET,
     build_module,
@@ -12,9 +16,10 @@ from latency.onnx_export import (
     network_module,
 )
 from latency.operators import OPERATORS, Layer, Operator, network_workload, operator_of, parts
-from latency.profiler import Profiler, ProfilingError, TimedRun
-from latency.profilers import DummyProfiler, OrtCpuProfiler, known_profilers, open_profiler
-from latency.sampling import SamplingPlan, median, median_interval, relative_half_width
+from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
+from latency.profilers import DummyProfiler, OrtCpuProfiler, find_profiler, known_profilers, open_profiler
+from latency.sampling import SamplingPlan, median, median_interval, reason_to_end, robust_interval
+from latency.sentinel import Sentinel, sentinel_workload
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
 __all__ = [
@@ -22,27 +27,40 @@ __all__ = [
     "OPERATORS",
     "OPSET",
     "PRECISION_BYTES",
+    "UNFINISHED",
+    "Burst",
+    "Calibration",
+    "Costs",
     "DummyProfiler",
     "Environment",
     "Estimate",
     "Failure",
+    "FreshProcess",
     "Layer",
+    "LeaveOneOut",
     "Measurement",
+    "Measurer",
+    "Missing",
     "Operator",
     "OrtCpuProfiler",
     "Outcome",
     "Profiler",
+    "ProfilerSettings",
     "ProfilingError",
     "Runtime",
     "SamplingPlan",
+    "Sentinel",
     "Shape",
     "Source",
     "TimedRun",
     "Value",
+    "WholeNetwork",
     "Workload",
     "build_module",
+    "calibrate",
     "example_inputs",
     "export_onnx",
+    "find_profiler",
     "initialise",
     "input_names",
     "joined",
@@ -54,7 +72,9 @@ __all__ = [
     "open_profiler",
     "operator_of",
     "parts",
-    "relative_half_width",
+    "reason_to_end",
+    "robust_interval",
+    "sentinel_workload",
     "total",
     "unique",
 ]

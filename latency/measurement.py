@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, ClassVar, TypeAlias
 
-from devices import Device, DeviceState, WrongUse
+from devices import WrongUse
+from latency.burst import Burst, Costs
+from latency.environment import Environment
 from latency.estimate import Estimate
-from latency.sampling import Z95, SamplingPlan, median, median_interval, relative_half_width
+from latency.sampling import Z95, SamplingPlan, median, median_interval, reason_to_end, robust_interval
 from latency.workload import Workload
 
 _WIDE_INTERVAL = 0.05
@@ -22,71 +20,14 @@ _WIDE_INTERVAL = 0.05
 _EXCESS_LOAD = 0.5
 """Load above the number of cores at which a measurement certainly had to share the core it ran on."""
 
+_MOST_DISCARDED = 0.5
+"""When more samples than this share were disturbed, those that were kept are unlikely to be undisturbed."""
 
-@dataclass(frozen=True)
-class Runtime:
-    """The software that ran the workload.
+_ENOUGH_BURSTS = 4
+"""With so many undisturbed bursts, disturbed ones have nothing to add."""
 
-    Attributes:
-        name: name of the profiler (``onnxruntime-cpu``).
-        versions: version of each package that shapes the time.
-        threads: threads the runtime was given.
-        options: whatever else was set, as text.
-    """
-
-    name: str
-    versions: Mapping[str, str]
-    threads: int
-    options: Mapping[str, str]
-
-    def describe(self) -> str:
-        """One line for the screen."""
-        versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
-        return f"{self.name}, {self.threads} thread{'s' * (self.threads != 1)} ({versions})"
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where times come from. Times of different environments are never mixed."""
-
-    device: Device
-    runtime: Runtime
-
-    @cached_property
-    def digest(self) -> str:
-        """Hexadecimal digest, equal for environments whose times may stand side by side."""
-        text = json.dumps([self.device.fingerprint, asdict(self.runtime)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def describe(self) -> str:
-        """One line for the screen."""
-        return f"{self.device.describe()}, {self.runtime.describe()}"
-
-    def differences(self, other: Environment) -> str:
-        """What sets the other environment apart, in words; empty when nothing does."""
-        mine, theirs = _flat(self), _flat(other)
-        pairs = ((name, mine.get(name), theirs.get(name)) for name in sorted({*mine, *theirs}))
-        return "; ".join(f"{name}: {ours} there, {now} here" for name, ours, now in pairs if ours != now)
-
-    def to_json(self) -> dict[str, Any]:
-        """The environment as plain values."""
-        return {"device": self.device.to_json(), "runtime": asdict(self.runtime)}
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> Environment:
-        """Rebuild what ``to_json`` gave."""
-        return Environment(Device.from_json(values["device"]), Runtime(**values["runtime"]))
-
-
-def _flat(environment: Environment) -> dict[str, Any]:
-    runtime = environment.runtime
-    return {
-        **environment.device.to_json(),
-        "runtime": runtime.name,
-        "threads": runtime.threads,
-        **runtime.versions,
-        **runtime.options,
-    }
+UNFINISHED = "unfinished"
+"""Why sampling ended, of a measurement that waits for more bursts."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +38,14 @@ class Measurement:
         workload: what was timed.
         environment: where.
         plan: how samples were taken.
-        samples_s: raw samples in the order they were taken, seconds per call.
-        calls_per_sample: calls that each sample is the mean of.
-        stopped: why sampling ended, see ``reason_to_stop``.
-        before: state of the device before the first sample.
-        after: state after the last.
-        measured_at: ISO 8601 time in UTC.
-        bursts: how many of the samples belong to each burst, in order; empty when all belong to one.
+        bursts: the samples, by the process that took them; at least one.
+        stopped: why no more bursts were taken, or ``unfinished``.
+        level_s: what the sentinel takes when nothing disturbs the machine. Disturbed bursts are brought to it. It
+            belongs to all measurements of a table, is set when one is asked for, and is not written with it; None
+            leaves the bursts as they are.
 
     Raises:
-        WrongUse: a sample is no positive number, or the bursts do not add up to the samples.
+        WrongUse: there is no burst.
     """
 
     kind: ClassVar[str] = "measurement"
@@ -114,73 +53,130 @@ class Measurement:
     workload: Workload
     environment: Environment
     plan: SamplingPlan
-    samples_s: tuple[float, ...]
-    calls_per_sample: int
+    bursts: tuple[Burst, ...]
     stopped: str
-    before: DeviceState
-    after: DeviceState
-    measured_at: str
-    bursts: tuple[int, ...] = ()
+    level_s: float | None = None
 
     def __post_init__(self) -> None:
-        if self.bursts and (sum(self.bursts) != len(self.samples_s) or min(self.bursts) < 1):
-            raise WrongUse(f"Bursts must add up to the {len(self.samples_s)} samples; got {self.bursts}.")
-        numbers = all(0 < sample < math.inf for sample in self.samples_s)
-        if not self.samples_s or not numbers or self.calls_per_sample < 1:
-            raise WrongUse(
-                f"A measurement needs samples that are finite numbers above 0 s, of at least 1 call each; got "
-                f"{len(self.samples_s)} samples of {self.calls_per_sample} calls, beginning {self.samples_s[:3]}."
-            )
+        if not self.bursts:
+            raise WrongUse(f"A measurement needs at least one burst of samples; {self.workload.describe()} has none.")
+
+    @property
+    def measured_at(self) -> str:
+        """When the last burst ended: ISO 8601 time in UTC."""
+        return self.bursts[-1].measured_at
+
+    @property
+    def samples_s(self) -> tuple[float, ...]:
+        """All raw samples, seconds per call, in the order they were taken."""
+        return tuple(sample for burst in self.bursts for sample in burst.samples_s)
+
+    @property
+    def discarded(self) -> int:
+        """Samples that were thrown away because something disturbed them."""
+        return sum(burst.discarded for burst in self.bursts)
+
+    @property
+    def costs(self) -> Costs:
+        """What it cost beside time: the most memory, and the medians of the others, over the bursts that know."""
+        seen = [burst.costs for burst in self.bursts]
+        memory = [c.peak_memory_bytes for c in seen if c.peak_memory_bytes is not None]
+        energy = [c.energy_j for c in seen if c.energy_j is not None]
+        enqueue = [c.enqueue_s for c in seen if c.enqueue_s is not None]
+        return Costs(
+            max(memory, default=None), median(energy) if energy else None, median(enqueue) if enqueue else None
+        )
 
     @cached_property
-    def median_s(self) -> float:
-        """Median of the samples, in seconds; of several bursts, the median of their medians."""
-        return median(self._independent_s)
+    def burst_times_s(self) -> tuple[float, ...]:
+        """The time each burst says, in seconds: the lower quartile of its samples, brought to the quiet machine.
+
+        Disturbed bursts are left out where enough others are known.
+        """
+        return tuple(self._corrected_s(burst) for burst in self._usable)
+
+    @property
+    def _usable(self) -> tuple[Burst, ...]:
+        return self._quiet if self._has_enough_quiet else self.bursts
+
+    @property
+    def _has_enough_quiet(self) -> bool:
+        return len(self._quiet) >= min(self.plan.least_bursts, _ENOUGH_BURSTS)
+
+    @property
+    def _quiet(self) -> tuple[Burst, ...]:
+        return tuple(burst for burst in self.bursts if not burst.disturbed)
+
+    def reason_to_end(self) -> str | None:
+        """Why no more bursts are needed, see ``latency.sampling.reason_to_end``; None when there are."""
+        return reason_to_end([self._corrected_s(burst) for burst in self._quiet], len(self.bursts), self.plan)
+
+    def _corrected_s(self, burst: Burst) -> float:
+        if self.level_s is None or burst.sentinel_s is None:
+            return burst.time_s
+        return burst.time_s * self.level_s / burst.sentinel_s
+
+    @cached_property
+    def time_s(self) -> float:
+        """The time of one call, in seconds: the median of the bursts' times."""
+        return median(self.burst_times_s)
 
     @cached_property
     def interval_s(self) -> tuple[float, float]:
-        """95 % interval of the median, in seconds; of several bursts, that of their medians.
+        """95 % interval of ``time_s``, in seconds.
 
-        Samples of one burst share the machine's mood and the layout of their memory, so only bursts are independent
-        of each other. Fewer than 6 bursts give the range of their medians.
+        Of several bursts it is that of their times, so that it includes the spread between processes; of one it can
+        only be that of the samples' median, and is too narrow.
         """
-        return median_interval(self._independent_s)
+        if len(self.burst_times_s) > 1:
+            return robust_interval(self.burst_times_s)
+        samples_s = self._usable[0].samples_s
+        low, high = median_interval(samples_s)
+        centre = median(samples_s)
+        return self.time_s * low / centre, self.time_s * high / centre
 
     @cached_property
     def relative_half_width(self) -> float:
         """Larger side of the interval as a share of the median."""
-        return relative_half_width(self._independent_s)
-
-    @cached_property
-    def _independent_s(self) -> tuple[float, ...]:
-        if not self.bursts:
-            return self.samples_s
-        ends = list(accumulate(self.bursts))
-        return tuple(median(self.samples_s[end - size : end]) for end, size in zip(ends, self.bursts, strict=True))
+        low, high = self.interval_s
+        return max(high - self.time_s, self.time_s - low) / self.time_s
 
     def estimate(self) -> Estimate:
-        """The median, with the standard deviation that its 95 % interval stands for."""
+        """The time, with the standard deviation that its 95 % interval stands for."""
         low, high = self.interval_s
-        return Estimate(self.median_s, (high - low) / 2 / Z95, "measured")
+        return Estimate(self.time_s, (high - low) / 2 / Z95, "measured")
 
     def problems(self) -> list[str]:
         """Reasons not to trust this number, in words; empty when none is known."""
         found = []
         if self.relative_half_width > _WIDE_INTERVAL:
-            samples = f"after {len(self.samples_s)} samples ({self.stopped})"
-            taken = f"over {len(self.bursts)} turns" if self.bursts else samples
+            taken = f"{len(self.bursts)} bursts" if len(self.bursts) > 1 else f"{len(self.samples_s)} samples"
             found.append(
-                f"its 95 % interval is {self.relative_half_width:.0%} wide to one side {taken}: "
+                f"its 95 % interval is {self.relative_half_width:.0%} wide to one side after {taken} ({self.stopped}): "
+                "close other programs and measure it again"
+            )
+        if len(self.bursts) == 1:
+            found.append("one burst in one process: what differs between processes is not in its interval")
+        tried = self.discarded + len(self.samples_s)
+        if self.discarded > _MOST_DISCARDED * tried:
+            found.append(
+                f"{self.discarded} of {tried} samples were disturbed and thrown away: "
                 "close other programs and measure it again"
             )
         cores = self.environment.device.cores
-        load = self.before.load_1min
-        if load is not None and cores and load > cores + _EXCESS_LOAD:
+        loads = [burst.before.load_1min for burst in self.bursts if burst.before.load_1min is not None]
+        if loads and cores and median(loads) > cores + _EXCESS_LOAD:
             found.append(
-                f"the load was {load:.1f} on {cores} cores when it began: close other programs and measure it again"
+                f"the load was {median(loads):.1f} on {cores} cores when it began: "
+                "close other programs and measure it again"
             )
-        before, after = self.before.throttle_count, self.after.throttle_count
-        if before is not None and after is not None and after > before:
+        disturbed = len(self.bursts) - len(self._quiet)
+        if disturbed and not self._has_enough_quiet:
+            found.append(
+                f"{disturbed} of {len(self.bursts)} bursts were disturbed from beginning to end: "
+                "close other programs and measure it again"
+            )
+        if any(_throttled(burst) for burst in self.bursts):
             found.append("the processor throttled while it ran: let it cool and measure it again")
         return found
 
@@ -190,13 +186,8 @@ class Measurement:
             "workload": self.workload.to_json(),
             "environment": self.environment.to_json(),
             "plan": self.plan.to_json(),
-            "samples_s": list(self.samples_s),
-            "calls_per_sample": self.calls_per_sample,
+            "bursts": [burst.to_json() for burst in self.bursts],
             "stopped": self.stopped,
-            "before": self.before.to_json(),
-            "after": self.after.to_json(),
-            "measured_at": self.measured_at,
-            "bursts": list(self.bursts),
         }
 
     @staticmethod
@@ -206,33 +197,19 @@ class Measurement:
             workload=Workload.from_json(values["workload"]),
             environment=Environment.from_json(values["environment"]),
             plan=SamplingPlan.from_json(values["plan"]),
-            samples_s=tuple(float(sample) for sample in values["samples_s"]),
-            calls_per_sample=values["calls_per_sample"],
+            bursts=tuple(Burst.from_json(burst) for burst in values["bursts"]),
             stopped=values["stopped"],
-            before=DeviceState.from_json(values["before"]),
-            after=DeviceState.from_json(values["after"]),
-            measured_at=values["measured_at"],
-            bursts=tuple(values["bursts"]),
         )
 
 
-def joined(bursts: Sequence[Measurement]) -> Measurement:
-    """One measurement of several of the same workload in the same environment, each a burst of its own.
+def _throttled(burst: Burst) -> bool:
+    before, after = burst.before.throttle_count, burst.after.throttle_count
+    return before is not None and after is not None and after > before
 
-    Args:
-        bursts: at least one; their plans are equal.
 
-    Returns:
-        All samples in order; the state before the first and after the last; the calls per sample of the burst that
-        had the fewest.
-    """
-    return replace(
-        bursts[-1],
-        samples_s=tuple(sample for burst in bursts for sample in burst.samples_s),
-        calls_per_sample=min(burst.calls_per_sample for burst in bursts),
-        before=bursts[0].before,
-        bursts=tuple(len(burst.samples_s) for burst in bursts),
-    )
+def joined(first: Measurement, second: Measurement) -> Measurement:
+    """One measurement of two of the same workload in the same environment; it ended as the second did."""
+    return replace(second, bursts=(*first.bursts, *second.bursts))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latency.half_precision import to_half_precision
 from latency.operators import operator_of
 from latency.workload import Workload
 
@@ -61,7 +62,15 @@ def network_module(encoder: Sequence[nn.Module], tap: int, decoder: nn.Module) -
 
 
 def example_inputs(workload: Workload, *, seed: int = _SEED) -> tuple[Tensor, ...]:
-    """Inputs of standard normal numbers, each (batch, channels, height, width), float32."""
+    """Inputs of standard normal numbers, each (batch, channels, height, width).
+
+    They are float16 where the precision is ``fp16``, and float32 otherwise; the numbers are the same up to rounding.
+    """
+    inputs = _single_precision_inputs(workload, seed)
+    return tuple(x.half() for x in inputs) if workload.precision == "fp16" else inputs
+
+
+def _single_precision_inputs(workload: Workload, seed: int = _SEED) -> tuple[Tensor, ...]:
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -76,13 +85,25 @@ def input_names(workload: Workload) -> tuple[str, ...]:
 def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
     """Serialise ``workload`` as an ONNX model of fixed shape in inference mode.
 
+    Weights, inputs and outputs are float16 where the precision is ``fp16``. For every other one they are float32:
+    a runtime that computes in it converts by itself, or says that it does not.
+
     Args:
         workload: what to export.
         module: a trained module to export in place of one with random weights. The mode of each part is left as it was.
 
     Returns:
         The ONNX file's bytes; inputs are named ``input_0``, ``input_1``, the output ``output``.
+
+    Raises:
+        WrongUse: there is no such operator, or it does not take what the workload has.
+        ValueError: the model has no form in half precision.
     """
+    exported = _export_single_precision(workload, module)
+    return to_half_precision(exported) if workload.precision == "fp16" else exported
+
+
+def _export_single_precision(workload: Workload, module: nn.Module | None) -> bytes:
     import torch
 
     model = build_module(workload) if module is None else module
@@ -96,7 +117,7 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
         try:
             torch.onnx.export(
                 model.eval(),
-                example_inputs(workload),
+                _single_precision_inputs(workload),
                 str(file),
                 dynamo=False,
                 opset_version=OPSET,

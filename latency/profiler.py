@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 import abc
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, TypeAlias, final
+from typing import ClassVar, Literal, final
 
-from devices import DeviceState
-from latency.measurement import Environment, Failure, Measurement, Outcome
-from latency.sampling import SamplingPlan, reason_to_stop
+from devices import DeviceState, NotAvailable, WrongUse, unknown_name
+from latency.burst import Burst, Costs
+from latency.environment import Environment
+from latency.measurement import UNFINISHED, Failure, Measurement, Outcome
+from latency.sampling import Samples, SamplingPlan, WarmUp
+from latency.sentinel import Sentinel
 from latency.workload import Workload
-
-TimedRun: TypeAlias = Callable[[int], float]
-"""Runs the opened workload that many times and returns the seconds it took, by the runtime's own clock."""
-
-_MOST_CALLS_PER_SAMPLE = 10_000
-"""Bound on grouping, for workloads so short that the runtime's clock reads 0."""
 
 _SAMPLE_DIGITS = 10
 """Digits kept of a sample in seconds: a tenth of a nanosecond, below every timer, and short in a table."""
 
 _MOST_REASON_CHARACTERS = 500
 """What a failure keeps of an error's words; runtimes print whole graphs."""
+
+PROCESS = f"{os.getpid()}-{time.time_ns():x}"
+"""Names this process in bursts."""
+
+
+@final
+@dataclass(frozen=True)
+class TimedRun:
+    """A workload that is loaded and ready to run.
+
+    Attributes:
+        run: runs it that many times and returns the seconds they took together, by the runtime's own clock.
+        costs: what it costs beside time; asked once, after the last sample.
+    """
+
+    run: Callable[[int], float]
+    costs: Callable[[], Costs] = Costs
+
+    def __call__(self, calls: int) -> float:
+        """Seconds that ``calls`` calls took together."""
+        return self.run(calls)
+
+
+@final
+@dataclass(frozen=True)
+class Missing:
+    """Why a profiler cannot be used here.
+
+    Attributes:
+        reason: a sentence.
+        remedy: what to do about it: a command where there is one.
+    """
+
+    reason: str
+    remedy: str
 
 
 class ProfilingError(Exception):
@@ -44,10 +78,48 @@ class Profiler(abc.ABC):
 
     A runtime implements ``open``; taking samples is done here, once for all. ``measure`` never raises for a workload
     that cannot be built or run: that is a ``Failure``, and the next workload is unaffected by it.
+
+    A subclass is constructed with (device, state, threads, options).
     """
 
     name: ClassVar[str]
     """Name in the registry, in targets and in tables."""
+
+    accelerator: ClassVar[Literal["cpu", "cuda"]] = "cpu"
+    """The kind of device whose time it takes."""
+
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Its options, each with the values it takes; the first is the default."""
+
+    takes_turns: ClassVar[bool] = True
+    """Whether another workload can run between two samples. No where a sample is a process or a record of its own."""
+
+    @classmethod
+    @abc.abstractmethod
+    def missing(cls) -> Missing | None:
+        """Why it cannot be used on this machine; None when it can. Imports nothing heavy that is not there."""
+
+    @classmethod
+    @final
+    def refuse_missing(cls) -> None:
+        """Raise NotAvailable, with the way out, when it cannot be used here."""
+        if (missing := cls.missing()) is not None:
+            raise NotAvailable(f"{cls.name} cannot be used here: {missing.reason}. {missing.remedy}")
+
+    @classmethod
+    @final
+    def chosen(cls, options: Mapping[str, str]) -> dict[str, str]:
+        """All options with their values: those given, and the defaults of the others.
+
+        Raises:
+            WrongUse: an option or its value is not among the choices.
+        """
+        for name, value in options.items():
+            if name not in cls.choices:
+                raise unknown_name(f"option of {cls.name}", name, cls.choices)
+            if value not in cls.choices[name]:
+                raise WrongUse(f"{name} must be one of {', '.join(cls.choices[name])}; got {value!r}.")
+        return {name: options.get(name, values[0]) for name, values in cls.choices.items()}
 
     @property
     @abc.abstractmethod
@@ -66,43 +138,75 @@ class Profiler(abc.ABC):
     def state(self) -> DeviceState:
         """State of the device at this moment."""
 
+    def disturbances(self) -> int:
+        """A count that grows when something disturbs what runs: a lost core, a fallen clock.
+
+        A sample during which it grew is discarded. Asked before and after every sample, so it must take less than
+        some microseconds.
+        """
+        return 0
+
     @final
-    def measure(self, workload: Workload, plan: SamplingPlan) -> Outcome:
-        """Time ``workload`` as ``plan`` says.
+    def measure(self, workload: Workload, plan: SamplingPlan, sentinel: Sentinel | None = None) -> Outcome:
+        """Take one burst of samples of ``workload`` as ``plan`` says.
+
+        Args:
+            workload: what to time.
+            plan: how.
+            sentinel: looks at the machine between samples; those beside which it is slow are discarded.
 
         Returns:
-            A measurement; or a failure when the workload cannot be built, loaded or run.
+            A measurement of one burst; or a failure when the workload cannot be built, loaded or run.
         """
         stage = "load"
         try:
             with self.open(workload) as run:
                 stage = "run"
-                return self._sample(workload, plan, run)
+                burst = self._burst(run, plan, sentinel)
         except ProfilingError as error:
             return self._failure(workload, error.stage, str(error))
         except Exception as error:  # The one place where a runtime's errors, whose types are unknown, become ours.
             return self._failure(workload, stage, f"{type(error).__name__}: {error}")
+        return Measurement(workload, self.environment, plan, (burst,), UNFINISHED)
 
-    def _sample(self, workload: Workload, plan: SamplingPlan, run: TimedRun) -> Measurement:
+    def _burst(self, run: TimedRun, plan: SamplingPlan, sentinel: Sentinel | None) -> Burst:
         calls = _warm_up(run, plan)
-        before, started, samples = self.state(), time.monotonic(), list[float]()
-        spent_s = 0.0
-        # Whichever clock is ahead: the runtime's own is behind where a host is slow to launch, and this one where a
-        # replayed or simulated run takes no time at all.
-        while (stopped := reason_to_stop(samples, max(spent_s, time.monotonic() - started), plan)) is None:
-            samples.append(_one_sample(run, calls))
-            spent_s += samples[-1] * calls
-        return Measurement(
-            workload=workload,
-            environment=self.environment,
-            plan=plan,
-            samples_s=tuple(samples),
+        before = self.state()
+        samples = self._sample(run, calls, plan, sentinel)
+        return Burst(
+            samples_s=samples.kept(),
             calls_per_sample=calls,
-            stopped=stopped,
+            stopped=samples.stopped,
             before=before,
             after=self.state(),
             measured_at=_now(),
+            discarded=samples.discarded,
+            disturbed=samples.are_disturbed,
+            process=PROCESS,
+            sentinel_s=samples.sentinel_s(),
+            costs=run.costs(),
         )
+
+    def _sample(self, run: TimedRun, calls: int, plan: SamplingPlan, sentinel: Sentinel | None) -> Samples:
+        samples, started, spent_s = Samples(plan), time.monotonic(), 0.0
+        earlier_s = None if sentinel is None else sentinel.look()
+        # Whichever clock is ahead: the runtime's own is behind where a host is slow to launch, and this one where a
+        # replayed or simulated run takes no time at all.
+        while samples.go_on(max(spent_s, time.monotonic() - started)):
+            if sentinel is not None and calls > 1:
+                run(1)  # It finds the sentinel's data in the caches, and is a small part of a long call anyway.
+            disturbances = self.disturbances()
+            sample_s = _one_sample(run, calls)
+            disturbed = self.disturbances() > disturbances
+            spent_s += sample_s * calls
+            if sentinel is None or earlier_s is None:
+                samples.take(sample_s, disturbed=disturbed)
+                continue
+            later_s = sentinel.look()
+            disturbed = disturbed or sentinel.is_disturbed(earlier_s, later_s)
+            samples.take(sample_s, disturbed=disturbed, sentinel_s=(earlier_s + later_s) / 2)
+            earlier_s = later_s
+        return samples
 
     def _failure(self, workload: Workload, stage: str, reason: str) -> Failure:
         short = " ".join(reason.split())[:_MOST_REASON_CHARACTERS]
@@ -110,15 +214,11 @@ class Profiler(abc.ABC):
 
 
 def _warm_up(run: TimedRun, plan: SamplingPlan) -> int:
-    """Call until the warm-up time has passed; returns the calls that make one sample long enough."""
-    spent_s, calls = run(1), 1
-    fastest_s = spent_s
-    while spent_s < plan.warm_up_s and calls < _MOST_CALLS_PER_SAMPLE:
-        last_s = run(1)
-        fastest_s, spent_s, calls = min(fastest_s, last_s), spent_s + last_s, calls + 1
-    if fastest_s <= 0:
-        return _MOST_CALLS_PER_SAMPLE
-    return min(_MOST_CALLS_PER_SAMPLE, max(1, -int(-plan.sample_s // fastest_s)))
+    """Call until the warm-up is over; returns the calls that make one sample long enough."""
+    warm_up = WarmUp(plan)
+    while warm_up.go_on():
+        warm_up.take(run(1))
+    return warm_up.calls_per_sample()
 
 
 def _one_sample(run: TimedRun, calls: int) -> float:

@@ -1,20 +1,46 @@
 """What is already known? Times and fits nothing itself."""
 
-from lut.filling import FillSummary, Progress, fill, refuse_other_environment
+from lut.calibrating import blocks_of, calibrated, networks_of
+from lut.checking import Concern, Example, Findings, check
+from lut.difference import TOLERANCE, CommonFactor, Difference, RowDifference, compare_tables
+from lut.filling import (
+    FillSummary,
+    Progress,
+    Start,
+    fill,
+    fresh_processes,
+    in_this_process,
+    refuse_other_environment,
+)
 from lut.lookup import Lookup, measurable, sum_of_picks
 from lut.table import Key, Table, TableWriter, appending, key_of, repair
 
 __all__ = [
+    "TOLERANCE",
+    "CommonFactor",
+    "Concern",
+    "Difference",
+    "Example",
     "FillSummary",
+    "Findings",
     "Key",
     "Lookup",
     "Progress",
+    "RowDifference",
+    "Start",
     "Table",
     "TableWriter",
     "appending",
+    "blocks_of",
+    "calibrated",
+    "check",
+    "compare_tables",
     "fill",
+    "fresh_processes",
+    "in_this_process",
     "key_of",
     "measurable",
+    "networks_of",
     "refuse_other_environment",
     "repair",
     "sum_of_picks",

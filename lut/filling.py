@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias, final
 
 from devices import WrongUse
-from latency import Failure, Measurement, Outcome, Profiler, SamplingPlan, Workload, joined
+from latency import (
+    UNFINISHED,
+    Environment,
+    Failure,
+    FreshProcess,
+    Measurement,
+    Measurer,
+    Outcome,
+    ProfilerSettings,
+    SamplingPlan,
+    Workload,
+    joined,
+)
 from lut.lookup import measurable
 from lut.table import Table, TableWriter
 
-_ORDER_SEED = 0
+Start: TypeAlias = Callable[[Mapping[str, float]], AbstractContextManager[Measurer]]
+"""Starts a process that measures, told what the sentinel takes on the quiet machine, by precision, where known."""
+
+
+@contextmanager
+def fresh_processes(settings: ProfilerSettings) -> Iterator[Start]:
+    """Every round in a process of its own. They share the exported models, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="paceline-") as folder:
+        shared = replace(settings, models=Path(folder))
+        yield lambda usual_s: FreshProcess(shared, usual_s)
+
+
+def in_this_process(measurer: Measurer) -> Start:
+    """Every round here: what differs between processes is then not seen."""
+    return lambda usual_s: nullcontext(measurer)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a fill tells after each workload.
+    """What a fill tells after each burst.
 
     Attributes:
-        done: workloads dealt with in this run.
-        wanted: workloads this run has to deal with.
+        done: bursts taken in this run.
+        wanted: bursts that this run has taken or is sure to take; it grows while workloads turn out to need more.
         outcome: what became of the last one; None before the first.
     """
 
@@ -39,6 +72,7 @@ class FillSummary:
         skipped: workloads that the table knew already.
         widest: the measurement with the widest relative interval among all that were wanted; None without any.
         failures: all failures among the wanted workloads, those of earlier runs included.
+        ended: how many measurements of this run ended for each reason.
     """
 
     measured: int
@@ -46,85 +80,173 @@ class FillSummary:
     skipped: int
     widest: Measurement | None
     failures: tuple[Failure, ...]
+    ended: Mapping[str, int]
 
 
 def fill(
     writer: TableWriter,
-    profiler: Profiler,
+    start: Start,
     workloads: Sequence[Workload],
     plan: SamplingPlan,
     *,
     again: Callable[[Outcome], bool] = lambda outcome: False,
-    turns: int = 1,
+    limit_s: float = math.inf,
+    seed: int = 0,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> FillSummary:
-    """Measure what the table does not know, each outcome in the file before the next is begun.
+    """Measure what the table does not know, each burst in the file before the next is begun.
 
-    The order is shuffled, the same way every time, so that slow drift of the machine is not taken for a trend along
-    the network, and so that the time left is foreseeable.
+    Rounds are made, each by a process of its own and over all workloads that are not finished, in an order of its
+    own: what drifts hits all alike, and what differs from process to process is seen. A workload is finished when
+    its interval is narrow enough, when more bursts no longer narrow it, or when it has as many as the plan allows.
 
     Args:
         writer: the table to add to.
-        profiler: measures; its environment must be the table's.
+        start: starts the process of a round; the environment must be the table's.
         workloads: what is wanted; repeated and free ones are left out.
         plan: how to sample.
-        again: whether a known outcome shall be measured again; the new row takes the place of the old one.
-        turns: how often each workload is measured, in turns with all others, so that a machine that changes its speed
-            for seconds treats all alike. With more than one, outcomes are in the file after the last turn.
-        tell: called before the first and after every workload, in every turn.
+        again: whether a known outcome shall be measured again; its new bursts take the place of the old ones.
+        limit_s: begin no further burst after this time. What is unfinished then stays so in the table, and the same
+            call goes on with it.
+        seed: of the orders.
+        tell: called before the first and after every burst.
 
     Raises:
         WrongUse: the table's rows come from another environment.
+        NotAvailable: the runtime is missing.
         OSError: the disk is full or gone; the table is left as it was before the last row.
     """
-    refuse_other_environment(writer.table, profiler)
-    wanted = measurable(workloads)
-    known = {w: writer.table.outcome(w, profiler.environment) for w in wanted}
-    todo = [workload for workload, outcome in known.items() if outcome is None or again(outcome)]
-    random.Random(_ORDER_SEED).shuffle(todo)
-    steps = turns * len(todo)
-    tell(Progress(0, steps))
-    failed = 0
-    taken: dict[Workload, list[Outcome]] = {workload: [] for workload in todo}
-    for done, workload in enumerate(todo * turns, 1):
-        last = profiler.measure(workload, plan)
-        taken[workload].append(last)
-        if len(taken[workload]) == turns:
-            outcome = _in_one(taken.pop(workload))
-            writer.append(outcome)
-            failed += isinstance(outcome, Failure)
-        tell(Progress(done, steps, last))
-    return _summary(writer.table, profiler, wanted, todo, failed)
+    return _Fill(writer, start, measurable(workloads), plan, again, limit_s, seed, tell).run()
 
 
-def _in_one(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome of several turns: all of them joined, or the first failure."""
-    measurements = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
-    if len(measurements) < len(outcomes):
-        return next(outcome for outcome in outcomes if isinstance(outcome, Failure))
-    return measurements[0] if len(measurements) == 1 else joined(measurements)
+@final
+class _Fill:
+    """One run of ``fill``."""
+
+    def __init__(
+        self,
+        writer: TableWriter,
+        start: Start,
+        wanted: Sequence[Workload],
+        plan: SamplingPlan,
+        again: Callable[[Outcome], bool],
+        limit_s: float,
+        seed: int,
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self._writer, self._start, self._wanted, self._plan = writer, start, wanted, plan
+        self._again, self._seed, self._tell = again, seed, tell
+        self._until_s = time.monotonic() + limit_s
+        self._afresh: set[Workload] = set()
+        self._done = self._failed = 0
+
+    def run(self) -> FillSummary:
+        """Make rounds until nothing is left to do."""
+        todo: list[Workload] | None = None
+        touched: list[Workload] = []
+        environment: Environment | None = None
+        for number in range(self._plan.most_bursts + 1):
+            if todo == [] or self._is_over():
+                break
+            with self._start(self._usual_s()) as process:
+                environment = process.environment
+                if todo is None:
+                    refuse_other_environment(self._writer.table, environment)
+                    todo = touched = self._unknown(environment)
+                    self._tell(Progress(0, self._left(todo, environment)))
+                todo = self._round(process, todo, number)
+        assert environment is not None
+        return self._summary(environment, touched)
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until_s
+
+    def _unknown(self, environment: Environment) -> list[Workload]:
+        """What has to be measured: not known, not finished, or wanted again."""
+        known = {workload: self._writer.table.outcome(workload, environment) for workload in self._wanted}
+        self._afresh = {workload for workload, outcome in known.items() if outcome is not None and self._again(outcome)}
+        unfinished = {
+            w for w, o in known.items() if o is None or (isinstance(o, Measurement) and o.stopped == UNFINISHED)
+        }
+        return [workload for workload in self._wanted if workload in self._afresh | unfinished]
+
+    def _round(self, process: Measurer, todo: Sequence[Workload], number: int) -> list[Workload]:
+        """Take one burst of each; returns those that need more."""
+        order = list(todo)
+        random.Random(f"{self._seed} {number}").shuffle(order)
+        left = set(order)
+        for workload in order:
+            if self._is_over():
+                break
+            outcome = self._take(process, workload)
+            self._done += 1
+            if not _is_unfinished(outcome):
+                left.discard(workload)
+            self._tell(Progress(self._done, self._done + self._left(list(left), process.environment), outcome))
+        return [workload for workload in todo if workload in left]
+
+    def _take(self, process: Measurer, workload: Workload) -> Outcome:
+        """Take one burst, decide whether it was the last, and write it."""
+        burst = process.measure(workload, self._plan)
+        adds = workload not in self._afresh
+        self._afresh.discard(workload)
+        if isinstance(burst, Failure):
+            self._failed += 1
+            self._writer.append(burst)
+            return burst
+        outcome = self._joined(burst, adds=adds)
+        stopped = outcome.reason_to_end() or UNFINISHED
+        self._writer.append(replace(burst, stopped=stopped), adds=adds)
+        return replace(outcome, stopped=stopped)
+
+    def _joined(self, burst: Measurement, *, adds: bool) -> Measurement:
+        """The measurement that the table will have with this burst in it."""
+        table = self._writer.table
+        known = table.outcome(burst.workload, burst.environment) if adds else None
+        level_s = table.level_s(burst.environment.digest, burst.workload.precision)
+        return replace(joined(known, burst) if isinstance(known, Measurement) else burst, level_s=level_s)
+
+    def _usual_s(self) -> dict[str, float]:
+        """What the sentinel takes on the quiet machine, by precision, where the table knows."""
+        table = self._writer.table
+        asked = {(key.environment, outcome.workload.precision) for key, outcome in table.items()}
+        known = {precision: table.level_s(environment, precision) for environment, precision in asked}
+        return {precision: level_s for precision, level_s in known.items() if level_s is not None}
+
+    def _left(self, todo: Sequence[Workload], environment: Environment) -> int:
+        """Bursts that these workloads are sure to need."""
+        taken = (self._bursts(workload, environment) for workload in todo)
+        return sum(max(1, self._plan.least_bursts - bursts) for bursts in taken)
+
+    def _bursts(self, workload: Workload, environment: Environment) -> int:
+        known = None if workload in self._afresh else self._writer.table.outcome(workload, environment)
+        return len(known.bursts) if isinstance(known, Measurement) else 0
+
+    def _summary(self, environment: Environment, touched: Sequence[Workload]) -> FillSummary:
+        table = self._writer.table
+        outcomes = {workload: table.outcome(workload, environment) for workload in self._wanted}
+        measurements = [outcome for outcome in outcomes.values() if isinstance(outcome, Measurement)]
+        endings = [outcome.stopped for w in touched if isinstance(outcome := outcomes[w], Measurement)]
+        return FillSummary(
+            measured=len(endings),
+            failed=self._failed,
+            skipped=len(self._wanted) - len(touched),
+            widest=max(measurements, key=lambda m: m.relative_half_width, default=None),
+            failures=tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Failure)),
+            ended=dict(Counter(endings)),
+        )
 
 
-def refuse_other_environment(table: Table, profiler: Profiler) -> None:
-    """Raise WrongUse, naming the differences, when rows of ``table`` come from elsewhere than ``profiler``."""
-    for environment in table.environments():
-        if environment.digest != profiler.environment.digest:
+def _is_unfinished(outcome: Outcome) -> bool:
+    return isinstance(outcome, Measurement) and outcome.stopped == UNFINISHED
+
+
+def refuse_other_environment(table: Table, environment: Environment) -> None:
+    """Raise WrongUse, naming the differences, when rows of ``table`` come from elsewhere than ``environment``."""
+    for known in table.environments():
+        if known.digest != environment.digest:
             raise WrongUse(
                 "The table was filled in another environment, and times of two are never mixed "
-                f"({environment.differences(profiler.environment)}). Give this one another table, "
+                f"({known.differences(environment)}). Give this one another table, "
                 "or go on where the first was filled."
             )
-
-
-def _summary(
-    table: Table, profiler: Profiler, wanted: Sequence[Workload], todo: Sequence[Workload], failed: int
-) -> FillSummary:
-    outcomes = [table.outcome(workload, profiler.environment) for workload in wanted]
-    measurements = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
-    return FillSummary(
-        measured=len(todo) - failed,
-        failed=failed,
-        skipped=len(wanted) - len(todo),
-        widest=max(measurements, key=lambda m: m.relative_half_width, default=None),
-        failures=tuple(outcome for outcome in outcomes if isinstance(outcome, Failure)),
-    )

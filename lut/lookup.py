@@ -10,7 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from devices import WrongUse
-from latency import NOTHING, Environment, Estimate, Failure, Workload, operator_of, total, unique
+from latency import (
+    NOTHING,
+    Calibration,
+    Environment,
+    Estimate,
+    Failure,
+    Measurement,
+    Workload,
+    operator_of,
+    total,
+    unique,
+)
 from lut.table import Table
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -31,6 +42,10 @@ class Lookup:
             one error.
         fixed: latency of what every network shares.
         environment: where the times come from.
+        calibration: what whole networks taught of the blocks, where the table was calibrated for all of them. Times
+            are then those inside a network; the measurements themselves stay in the table.
+        fixed_workloads: what every network shares, as often as it occurs.
+        grid: the workload behind each candidate.
     """
 
     mean_s: Array
@@ -38,6 +53,9 @@ class Lookup:
     cells: npt.NDArray[np.intp]
     fixed: Estimate
     environment: Environment
+    calibration: Calibration | None = None
+    fixed_workloads: tuple[Workload, ...] = ()
+    grid: tuple[tuple[Workload, ...], ...] = ()
 
     @staticmethod
     def read(
@@ -46,6 +64,7 @@ class Lookup:
         fixed: Sequence[Workload],
         *,
         fill_command: str = "profile-device",
+        calibrated: bool = True,
     ) -> Lookup:
         """Look up every candidate and the fixed part.
 
@@ -54,6 +73,7 @@ class Lookup:
             grid: ``grid[unit][candidate]``; all units have equally many candidates.
             fixed: workloads that every network has.
             fill_command: the command that measures what is missing, for the message.
+            calibrated: use the table's calibration where it has one for all of these; the plain measurements if not.
 
         Raises:
             WrongUse: rows are missing, with the command that fills them; the table mixes environments; or a
@@ -63,30 +83,34 @@ class Lookup:
             raise WrongUse(f"The table has no rows yet. This command fills it: {fill_command}")
         environment = table.environment()
         _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
-        cells = [[_estimate(table, workload, environment) for workload in unit] for unit in grid]
-        shared = []
-        for workload in fixed:
-            outcome = table.outcome(workload, environment)
-            if isinstance(outcome, Failure):
-                raise WrongUse(
-                    f"{workload.describe()} is part of every network and failed: {outcome.reason}. "
-                    "Mend the cause, and measure it again with `profile-device --again failed`."
-                )
-            shared.append(_estimate(table, workload, environment) or NOTHING)
+        _refuse_failed(table, environment, fixed)
+        everything = [*fixed, *(workload for unit in grid for workload in unit)]
+        working = [w for w in measurable(everything) if isinstance(table.outcome(w, environment), Measurement)]
+        calibration = table.calibration(environment, working) if calibrated else None
+
+        def cost(workload: Workload) -> Estimate | None:
+            known = _estimate(table, workload, environment)
+            return known if calibration is None or known in (None, NOTHING) else calibration.entry(workload)
+
+        cells = [[cost(workload) for workload in unit] for unit in grid]
         return Lookup(
             mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
             deviation_s=np.array(
                 [[np.nan if cell is None else cell.standard_deviation_s for cell in unit] for unit in cells]
             ),
             cells=_numbered(grid),
-            fixed=total(shared),
+            fixed=total([cost(workload) or NOTHING for workload in fixed]),
             environment=environment,
+            calibration=calibration,
+            fixed_workloads=tuple(fixed),
+            grid=tuple(tuple(unit) for unit in grid),
         )
 
     def estimate(self, architecture: Sequence[int]) -> Estimate:
         """The latency of one architecture: a candidate index for each unit.
 
-        Errors of different measurements are taken to be independent; units that share a measurement share its error.
+        With a calibration, errors hang together as it says. Without one, errors of different measurements are taken
+        to be independent; units that share a measurement share its error.
 
         Raises:
             WrongUse: a candidate it has failed on the device.
@@ -99,6 +123,9 @@ class Lookup:
                 f"Unit {int(np.flatnonzero(np.isnan(means))[0])} has a candidate that failed on the device. "
                 "Measure it again with `profile-device --again failed`, or pick another."
             )
+        if self.calibration is not None:
+            picked = [workloads[pick] for workloads, pick in zip(self.grid, picks, strict=True)]
+            return self.calibration.estimate([*self.fixed_workloads, *picked])
         measurements, times = np.unique(self.cells[units, picks], return_inverse=True)
         sums = [(float(means[times == i].sum()), float(deviations[times == i].sum())) for i in range(len(measurements))]
         return total([self.fixed, *(Estimate(mean_s, deviation_s) for mean_s, deviation_s in sums)])
@@ -141,6 +168,16 @@ def _estimate(table: Table, workload: Workload, environment: Environment) -> Est
         return NOTHING
     outcome = table.outcome(workload, environment)
     return None if outcome is None or isinstance(outcome, Failure) else outcome.estimate()
+
+
+def _refuse_failed(table: Table, environment: Environment, fixed: Sequence[Workload]) -> None:
+    for workload in fixed:
+        outcome = table.outcome(workload, environment)
+        if isinstance(outcome, Failure):
+            raise WrongUse(
+                f"{workload.describe()} is part of every network and failed: {outcome.reason}. "
+                "Mend the cause, and measure it again with `profile-device --again failed`."
+            )
 
 
 def _refuse_missing(table: Table, environment: Environment, workloads: list[Workload], fill_command: str) -> None:

@@ -2,7 +2,11 @@
 
 Schema history of a row:
 
-1. ``{"schema": 1, "kind": "measurement" | "failure", ...}`` with the fields of the outcome.
+1. ``{"schema": 1, "kind": "measurement" | "failure", ...}`` with the fields of the outcome; a measurement had its
+   samples in one list, and ``bursts`` said how many belong to each burst.
+2. A measurement has its bursts one by one. With ``"adds": true`` they come on top of those that the table has of this
+   key, so that each burst is in the file the moment it is known. A row of the kind ``calibration`` holds what was
+   learned from networks measured whole, and the environment it holds for; measurements stay as they are.
 
 A row is written with one call and synced before the next workload is touched, so that a process that is killed
 loses at most the row it was writing. A torn last line is dropped when the file is read, and cut off before the next
@@ -18,15 +22,20 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from devices import WrongUse
-from latency import Environment, Failure, Measurement, Outcome, Workload
+from latency import Burst, Calibration, Environment, Failure, Measurement, Outcome, Workload, joined, median
 
-SCHEMA = 1
+SCHEMA = 2
 
 _KINDS: Mapping[str, type[Measurement] | type[Failure]] = {kind.kind: kind for kind in (Measurement, Failure)}
+
+
+_CALIBRATION = "calibration"
 
 
 class Key(NamedTuple):
@@ -44,6 +53,13 @@ class BadLine(NamedTuple):
     reason: str
 
 
+class _Row(NamedTuple):
+    """A row as it was read: an outcome, or a calibration and its environment."""
+
+    outcome: Outcome | tuple[Environment, Calibration]
+    adds: bool = False
+
+
 class _NewerSchemaError(Exception):
     """A row that is whole, but of a schema that is not known here. It must be neither moved away nor cut off."""
 
@@ -54,6 +70,8 @@ class Table(Mapping[Key, Outcome]):
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self._outcomes: dict[Key, Outcome] = {}
+        self._levels_s: dict[tuple[str, str], float | None] = {}
+        self._calibrations: dict[str, list[Calibration]] = {}
         self._environments: dict[str, Environment] = {}
         for outcome in outcomes:
             self.add(outcome)
@@ -72,10 +90,20 @@ class Table(Mapping[Key, Outcome]):
                 f"{path}, line {first.number} is no row of a table ({first.reason}); {len(bad)} such line(s) in all. "
                 f"`paceline table repair {path}` moves them to {path}.rejected and keeps the {len(good)} good rows."
             )
-        return Table(good)
+        table = Table()
+        for row in good:
+            if isinstance(row.outcome, tuple):
+                table.add_calibration(*row.outcome)
+            else:
+                table.add(row.outcome, adds=row.adds)
+        return table
 
     def __getitem__(self, key: Key) -> Outcome:
-        return self._outcomes[key]
+        """The outcome, brought to the quiet machine that all bursts of the table together tell of."""
+        outcome = self._outcomes[key]
+        if isinstance(outcome, Failure):
+            return outcome
+        return replace(outcome, level_s=self.level_s(key.environment, outcome.workload.precision))
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._outcomes)
@@ -104,14 +132,54 @@ class Table(Mapping[Key, Outcome]):
 
     def outcome(self, workload: Workload, environment: Environment) -> Outcome | None:
         """What is known of ``workload`` in ``environment``; None when it was never tried there."""
-        return self._outcomes.get(Key(workload.digest, environment.digest))
+        return self.get(Key(workload.digest, environment.digest))
 
-    def add(self, outcome: Outcome) -> Key:
-        """Take an outcome into memory; it takes the place of an earlier one of its key. Files are left alone."""
+    def add(self, outcome: Outcome, *, adds: bool = False) -> Key:
+        """Take an outcome into memory. Files are left alone.
+
+        Args:
+            outcome: what became of a workload.
+            adds: its bursts come on top of those known of its key; otherwise it takes the place of what is known.
+        """
         key = key_of(outcome)
+        known = self._outcomes.get(key)
+        if adds and isinstance(known, Measurement) and isinstance(outcome, Measurement):
+            outcome = joined(known, outcome)
         self._outcomes[key] = outcome
         self._environments.setdefault(key.environment, outcome.environment)
+        self._levels_s.clear()
         return key
+
+    def add_calibration(self, environment: Environment, calibration: Calibration) -> None:
+        """Take a calibration into memory. Files are left alone."""
+        self._calibrations.setdefault(environment.digest, []).append(calibration)
+
+    def calibration(self, environment: Environment, workloads: Iterable[Workload]) -> Calibration | None:
+        """The newest calibration in ``environment`` that has all these workloads among its entries; None without."""
+        wanted = {workload.digest for workload in workloads}
+        found = reversed(self._calibrations.get(environment.digest, []))
+        return next((calibration for calibration in found if wanted <= calibration.columns.keys()), None)
+
+    def level_s(self, environment: str, precision: str) -> float | None:
+        """What the sentinel of that precision takes in that environment when nothing disturbs the machine.
+
+        The median over undisturbed bursts; the fastest where there is none; None where no sentinel ran.
+        """
+        asked = (environment, precision)
+        if asked not in self._levels_s:
+            self._levels_s[asked] = _level_s(
+                burst
+                for key, outcome in self._outcomes.items()
+                if isinstance(outcome, Measurement) and (key.environment, outcome.workload.precision) == asked
+                for burst in outcome.bursts
+            )
+        return self._levels_s[asked]
+
+
+def _level_s(bursts: Iterable[Burst]) -> float | None:
+    looks_s = [(burst.sentinel_s, burst.disturbed) for burst in bursts if burst.sentinel_s is not None]
+    quiet_s = [look_s for look_s, disturbed in looks_s if not disturbed]
+    return median(quiet_s) if quiet_s else min((look_s for look_s, _ in looks_s), default=None)
 
 
 @final
@@ -123,13 +191,30 @@ class TableWriter:
         self._path = path
         self._descriptor = descriptor
 
-    def append(self, outcome: Outcome) -> None:
+    def append(self, outcome: Outcome, *, adds: bool = False) -> None:
         """Write ``outcome`` to the file, wait until it is on the disk, and take it into the table.
+
+        Args:
+            outcome: what became of a workload.
+            adds: as in ``Table.add``.
 
         Raises:
             OSError: the disk is full or gone. The file is left as it was before.
         """
-        row = {"schema": SCHEMA, "kind": outcome.kind, **outcome.to_json()}
+        self._write({"kind": outcome.kind, **({"adds": True} if adds else {}), **outcome.to_json()})
+        self.table.add(outcome, adds=adds)
+
+    def append_calibration(self, environment: Environment, calibration: Calibration) -> None:
+        """Write what was learned from whole networks in ``environment``; it supersedes what was learned before.
+
+        Raises:
+            OSError: as ``append``.
+        """
+        self._write({"kind": _CALIBRATION, "environment": environment.to_json(), **calibration.to_json()})
+        self.table.add_calibration(environment, calibration)
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        row = {"schema": SCHEMA, **values}
         data = (json.dumps(row, separators=(",", ":"), allow_nan=False) + "\n").encode()
         size = os.fstat(self._descriptor).st_size
         try:
@@ -139,7 +224,6 @@ class TableWriter:
         except OSError:
             os.ftruncate(self._descriptor, size)
             raise
-        self.table.add(outcome)
 
 
 @contextmanager
@@ -200,16 +284,16 @@ def key_of(outcome: Outcome) -> Key:
     return Key(outcome.workload.digest, outcome.environment.digest)
 
 
-def _read_lines(path: Path) -> tuple[list[Outcome], list[BadLine]]:
+def _read_lines(path: Path) -> tuple[list[_Row], list[BadLine]]:
     """The rows of a file and the lines that are none. A torn last line is in neither."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise WrongUse(f"{path} cannot be read ({error.strerror}). `profile-device --out {path}` fills it.") from error
-    good, bad = list[Outcome](), list[BadLine]()
+    good, bad = list[_Row](), list[BadLine]()
     for number, line in enumerate(_lines(data), 1):
         try:
-            good.append(_outcome(line))
+            good.append(_row(line))
         except _NewerSchemaError as error:
             raise WrongUse(
                 f"{path}, line {number} was written by a newer paceline (schema {error}, this one reads {SCHEMA}). "
@@ -226,13 +310,28 @@ def _lines(data: bytes) -> list[bytes]:
     return io.BytesIO(data).readlines()
 
 
-def _outcome(line: bytes) -> Outcome:
+def _row(line: bytes) -> _Row:
     row: dict[str, Any] = json.loads(line)
     if isinstance(row["schema"], int) and row["schema"] > SCHEMA:
         raise _NewerSchemaError(row["schema"])
-    if row["schema"] != SCHEMA:
-        raise ValueError(f"schema {row['schema']}, this paceline reads {SCHEMA}")
-    return _KINDS[row["kind"]].from_json(row)
+    if row["schema"] not in {1, SCHEMA}:
+        raise ValueError(f"schema {row['schema']}, this paceline reads 1 to {SCHEMA}")
+    if row["schema"] == 1 and row["kind"] == Measurement.kind:
+        row = _from_schema_1(row)
+    if row["kind"] == _CALIBRATION:
+        return _Row((Environment.from_json(row["environment"]), Calibration.from_json(row)))
+    return _Row(_KINDS[row["kind"]].from_json(row), bool(row.get("adds")))
+
+
+def _from_schema_1(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A measurement as it is written today."""
+    samples = iter(row["samples_s"])
+    shared = {name: row[name] for name in ("calls_per_sample", "stopped", "before", "after", "measured_at")}
+    sizes = row["bursts"] or [len(row["samples_s"])]
+    bursts = [{"samples_s": list(islice(samples, size)), **shared} for size in sizes]
+    if list(samples):
+        raise ValueError("bursts do not add up to the samples")
+    return {**row, "bursts": bursts}
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -265,7 +364,7 @@ def _end_last_line(descriptor: int, path: Path) -> None:
         return
     start = data.rfind(b"\n") + 1
     try:
-        _outcome(data[start:])
+        _row(data[start:])
         os.write(descriptor, b"\n")
     except (ValueError, KeyError, TypeError, AttributeError, WrongUse):
         os.ftruncate(descriptor, start)

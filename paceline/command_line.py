@@ -10,8 +10,10 @@ import sys
 import typer
 
 from devices import PacelineError, WrongUse
+from paceline.commands.calibrate import calibrate
 from paceline.commands.compare import compare, report
 from paceline.commands.demo import demo
+from paceline.commands.doctor import doctor
 from paceline.commands.predict import predict
 from paceline.commands.profile_device import profile
 from paceline.commands.search import search
@@ -29,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (profile, targets, show, predict, search, compare, report, demo):
+for _command in (profile, targets, doctor, show, predict, search, compare, report, demo):
     app.command()(_command)
+table.command()(calibrate)
 app.add_typer(table, name="table")
 
 _profile_device = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devices import WrongUse
-from latency import Environment
+from devices import Target, WrongUse, read_device, read_gpu
+from latency import Environment, ProfilerSettings, find_profiler, known_profilers
 from lut import Lookup, Table
 from paceline.screen import ImageSize, image_size
 from search import SPACES, Space
@@ -48,7 +49,35 @@ Config = Annotated[
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads the runtime may use inside an operator.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="Runtime to measure with. (default: the target's own)")]
+Options = Annotated[
+    list[str],
+    typer.Option(
+        "--option", metavar="NAME=VALUE", help="Option of the runtime, such as l2=cold; `paceline doctor` lists them."
+    ),
+]
 TargetName = Annotated[str, typer.Option("--target", help="Device to measure on; `paceline targets` lists them.")]
+
+
+def profiler_settings(target: Target, runtime: str | None, threads: int, options: Sequence[str]) -> ProfilerSettings:
+    """What a process that measures on ``target`` has to be told.
+
+    Args:
+        target: the device.
+        runtime: name of the profiler; the target's own when None.
+        threads: threads inside an operator.
+        options: ``name=value`` each.
+
+    Raises:
+        WrongUse: there is no such runtime or option, or an option is not of that form.
+        NotAvailable: the runtime is missing.
+    """
+    kind = find_profiler(runtime or target.runtime)
+    if malformed := [option for option in options if "=" not in option]:
+        raise WrongUse(f"An option is NAME=VALUE; got {malformed[0]!r}. {kind.name} has {', '.join(kind.choices)}.")
+    chosen = kind.chosen(dict(option.split("=", 1) for option in options))
+    kind.refuse_missing()
+    device = read_gpu() if kind.accelerator == "cuda" else read_device()
+    return ProfilerSettings(kind.name, device, threads, chosen)
 
 
 def use_threads(threads: int | None) -> None:
@@ -64,9 +93,29 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
     height, width = space.input_size
     runtime = [] if environment is None else ["--runtime", environment.runtime.name]
     threads = [] if environment is None else ["--threads", str(environment.runtime.threads)]
+    kind = None if environment is None else known_profilers().get(environment.runtime.name)
+    recorded = {} if environment is None else environment.runtime.options
+    options = [
+        part
+        for name in (kind.choices if kind else {})
+        if name in recorded
+        for part in ("--option", f"{name}={recorded[name]}")
+    ]
     size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
     return shlex.join(
-        ["profile-device", "--target", "local", "--space", space.name, *size, *runtime, *threads, "--out", str(table)]
+        [
+            "profile-device",
+            "--target",
+            "local",
+            "--space",
+            space.name,
+            *size,
+            *runtime,
+            *threads,
+            *options,
+            "--out",
+            str(table),
+        ]
     )
 
 

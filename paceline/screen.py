@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 from rich.table import Table as RichTable
+from rich.text import Text
 
 INTERRUPTED = 130
 """Exit status that a shell expects of a program that ended by Ctrl-C: 128 + SIGINT."""
@@ -42,7 +43,13 @@ def show_json(values: Any) -> None:
     print(json.dumps(values, indent=1))
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+    looks: Mapping[str, str] = {},
+) -> None:
     """A result for people: a table on stdout.
 
     Args:
@@ -50,12 +57,13 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         columns: column headings.
         rows: cells.
         left: how many of the first columns hold text; the others hold numbers and are set to the right.
+        looks: colours by what a cell says (``{"ok": "green"}``), where the screen has colours.
     """
     table = RichTable(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index < left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell, style=looks.get(cell, "")) for cell in row))
     Console(highlight=False).print(table, markup=False)
 
 

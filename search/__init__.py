@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from search.compare import Images, NetworkComparison, common_space
+from search.calibration_networks import balanced_architectures
+from search.compare import WHOLE_NETWORK_PLAN, Images, NetworkComparison, common_space
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import (
     IGNORE,
@@ -66,6 +67,7 @@ __all__ = [
     "PUBLISHED",
     "SPACES",
     "SPLITS",
+    "WHOLE_NETWORK_PLAN",
     "Architecture",
     "Batches",
     "Candidate",
@@ -89,6 +91,7 @@ __all__ = [
     "Trial",
     "Unit",
     "WithinLimit",
+    "balanced_architectures",
     "best",
     "class_iou",
     "common_space",

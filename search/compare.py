@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from devices import WrongUse
-from latency import Failure, Measurement, Outcome, Profiler, SamplingPlan, build_module, export_onnx, operator_of
-from lut import Lookup, Progress, TableWriter, fill
+from latency import Failure, Measurement, Outcome, SamplingPlan, build_module, export_onnx, operator_of
+from lut import Lookup, Progress, Start, TableWriter, fill
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import LabelledImages
 from search.objective import Objective
@@ -21,10 +21,8 @@ from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
 
-WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.1, least_s=0.2, limit_s=0.4)
-WHOLE_NETWORK_TURNS = 6
-"""Whole networks are measured in turns, opened anew each time: their order must not depend on when each had its turn.
-Six bursts are the fewest whose medians have a 95 % interval."""
+WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.05, least_s=0.15, limit_s=0.3, most_bursts=8)
+"""Whole networks take longer than blocks, and there are few of them."""
 
 _PROBLEMATIC_SHARE = 0.1
 """Above this share of doubtful rows a table as a whole is worth a warning."""
@@ -49,7 +47,7 @@ class NetworkComparison:
         results: the searched networks, of one space at one input size.
         lookup: latencies of the space's candidates.
         writer: the table, which whole-network measurements are added to.
-        profiler: measures; its environment is the table's.
+        start: starts the processes that measure; their environment is the table's.
         images: to train and to score on.
         recipe: how to train.
         out: folder for checkpoints and ONNX files.
@@ -64,14 +62,14 @@ class NetworkComparison:
         results: Sequence[SearchResult],
         lookup: Lookup,
         writer: TableWriter,
-        profiler: Profiler,
+        start: Start,
         images: Images,
         recipe: TrainRecipe,
         out: Path,
         seed: int,
     ) -> None:
         self._space = common_space(results)
-        self._results, self._lookup, self._writer, self._profiler = results, lookup, writer, profiler
+        self._results, self._lookup, self._writer, self._start = results, lookup, writer, start
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
 
     def run(
@@ -153,14 +151,13 @@ class NetworkComparison:
 
         fill(
             self._writer,
-            self._profiler,
+            self._start,
             list(workloads.values()),
             WHOLE_NETWORK_PLAN,
             again=lambda outcome: again,
-            turns=WHOLE_NETWORK_TURNS,
             tell=told,
         )
-        environment = self._profiler.environment
+        environment = self._lookup.environment
         found = {a: self._writer.table.outcome(workload, environment) for a, workload in workloads.items()}
         return {architecture: outcome for architecture, outcome in found.items() if outcome is not None}
 
@@ -201,7 +198,7 @@ class NetworkComparison:
         estimate = self._lookup.estimate(architecture.picks)
         measured = None
         if isinstance(outcome, Measurement):
-            measured = Interval(outcome.median_s, *outcome.interval_s)
+            measured = Interval(outcome.time_s, *outcome.interval_s)
         return NetworkResult(
             name=name,
             architecture=self._space.names(architecture),

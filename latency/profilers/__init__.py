@@ -1,7 +1,7 @@
 """Profilers by name. A new runtime is one file and one line here; third parties register an entry point.
 
 The entry-point group is ``paceline.profilers``; an entry point names a subclass of ``latency.Profiler`` whose
-constructor takes (device, state, threads).
+constructor takes (device, state, threads, options).
 """
 
 from collections.abc import Callable, Mapping
@@ -9,33 +9,67 @@ from importlib import metadata
 
 from devices import Device, DeviceState, unknown_name
 from latency.profiler import Profiler
+from latency.profilers.cuda_events import CudaEventsProfiler
 from latency.profilers.dummy import DummyProfiler
+from latency.profilers.openvino_cpu import OpenVinoProfiler
 from latency.profilers.ort_cpu import OrtCpuProfiler
+from latency.profilers.ort_gpu import OrtCudaProfiler, OrtTensorrtProfiler
+from latency.profilers.replay import ReplayProfiler
+from latency.profilers.tensorrt_native import TensorRtProfiler, TensorRtRtxProfiler
+from latency.profilers.torch_modules import TorchCompileProfiler, TorchEagerProfiler
+from latency.profilers.trtexec import TrtexecProfiler
 
-ProfilerFactory = Callable[[Device, Callable[[], DeviceState], int], Profiler]
+_SHIPPED: tuple[type[Profiler], ...] = (
+    OrtCpuProfiler,
+    OrtCudaProfiler,
+    OrtTensorrtProfiler,
+    TensorRtProfiler,
+    TensorRtRtxProfiler,
+    TrtexecProfiler,
+    OpenVinoProfiler,
+    TorchEagerProfiler,
+    TorchCompileProfiler,
+    CudaEventsProfiler,
+    ReplayProfiler,
+    DummyProfiler,
+)
 
-_SHIPPED: tuple[type[Profiler], ...] = (OrtCpuProfiler, DummyProfiler)
 
-
-def known_profilers() -> Mapping[str, ProfilerFactory]:
+def known_profilers() -> Mapping[str, type[Profiler]]:
     """All profilers by name, those of third parties included. Constructing one may raise NotAvailable."""
-    found: dict[str, ProfilerFactory] = {profiler.name: profiler for profiler in _SHIPPED}
+    found = {profiler.name: profiler for profiler in _SHIPPED}
     for entry_point in metadata.entry_points(group="paceline.profilers"):
         found[entry_point.name] = entry_point.load()
     return found
 
 
-def open_profiler(name: str, device: Device, state: Callable[[], DeviceState], threads: int = 1) -> Profiler:
-    """The profiler of that name, ready to measure on ``device``.
+def find_profiler(name: str) -> type[Profiler]:
+    """The profiler of that name.
 
     Raises:
         WrongUse: there is no such profiler.
-        NotAvailable: its runtime is not installed.
     """
     known = known_profilers()
     if name not in known:
         raise unknown_name("runtime", name, known)
-    return known[name](device, state, threads)
+    return known[name]
 
 
-__all__ = ["DummyProfiler", "OrtCpuProfiler", "ProfilerFactory", "known_profilers", "open_profiler"]
+def open_profiler(
+    name: str,
+    device: Device,
+    state: Callable[[], DeviceState],
+    threads: int = 1,
+    options: Mapping[str, str] = {},
+) -> Profiler:
+    """The profiler of that name, ready to measure on ``device``.
+
+    Raises:
+        WrongUse: there is no such profiler, or no such option.
+        NotAvailable: its runtime is missing, with the reason and the remedy.
+    """
+    construct: Callable[..., Profiler] = find_profiler(name)
+    return construct(device, state, threads, options)
+
+
+__all__ = ["DummyProfiler", "OrtCpuProfiler", "find_profiler", "known_profilers", "open_profiler"]

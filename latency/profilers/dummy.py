@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import final
 
 from devices import Device, DeviceState
-from latency.measurement import Environment, Runtime
+from latency.environment import Environment, Runtime
 from latency.operators import operator_of
-from latency.profiler import Profiler, ProfilingError, TimedRun
+from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.workload import Workload
 
 _SECONDS_PER_MAC = 1e-10
@@ -25,6 +25,7 @@ class DummyProfiler(Profiler):
         device: whose name the measurements carry.
         state: reads its state.
         threads: recorded, otherwise without effect.
+        options: it has none.
         noise: standard deviation of the relative noise.
         broken: digests of workloads that shall fail.
     """
@@ -36,14 +37,21 @@ class DummyProfiler(Profiler):
         device: Device,
         state: Callable[[], DeviceState],
         threads: int = 1,
+        options: Mapping[str, str] = {},
         *,
         noise: float = 0.01,
         broken: frozenset[str] = frozenset(),
     ) -> None:
+        self.chosen(options)
         self._state = state
         self._noise = noise
         self._broken = broken
         self._environment = Environment(device, Runtime(self.name, {}, threads, {}))
+
+    @classmethod
+    def missing(cls) -> Missing | None:
+        """Nothing: it is always there."""
+        return None
 
     @property
     def environment(self) -> Environment:
@@ -61,4 +69,4 @@ class DummyProfiler(Profiler):
             raise ProfilingError("load", "declared broken")
         seconds = _SECONDS_PER_CALL + _SECONDS_PER_MAC * operator_of(workload).macs(workload)
         draw = random.Random(workload.digest)
-        yield lambda calls: calls * seconds * abs(draw.gauss(1, self._noise))
+        yield TimedRun(lambda calls: calls * seconds * abs(draw.gauss(1, self._noise)))

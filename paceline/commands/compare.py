@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from devices import find_target, read_device, read_state
-from latency import open_profiler
-from lut import appending, refuse_other_environment
+from devices import find_target
+from lut import appending, fresh_processes, refuse_other_environment
 from paceline.options import (
     Config,
     Data,
     Json,
+    Options,
     Runtime,
     Seed,
     TablePath,
@@ -23,6 +23,7 @@ from paceline.options import (
     Threads,
     TrainThreads,
     look_up,
+    profiler_settings,
     use_threads,
 )
 from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
@@ -54,6 +55,7 @@ def compare(
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
+    options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     seed: Seed = 0,
     config: Config = None,
     train_threads: TrainThreads = None,
@@ -67,15 +69,20 @@ def compare(
     results = [SearchResult.read(path) for path in networks]
     space = common_space(results)
     recipe = Recipe.read(config).train
-    profiler = open_profiler(runtime or find_target(target).runtime, read_device(), read_state, threads)
+    settings = profiler_settings(find_target(target), runtime, threads, options)
     images = Images(
         open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
         open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
     )
-    with appending(table, create=False) as writer, progress_bar("comparing") as bar:
-        refuse_other_environment(writer.table, profiler)
+    with (
+        appending(table, create=False) as writer,
+        fresh_processes(settings) as start,
+        progress_bar("comparing") as bar,
+    ):
+        with start({}) as process:
+            refuse_other_environment(writer.table, process.environment)
         lookup = look_up(space, writer.table, table)
-        comparing = NetworkComparison(results, lookup, writer, profiler, images, recipe, out, seed)
+        comparing = NetworkComparison(results, lookup, writer, start, images, recipe, out, seed)
         command = shlex.join(["paceline", *sys.argv[1:]])
         comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)
     comparison.write(out / "compare.json")

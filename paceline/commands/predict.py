@@ -21,8 +21,9 @@ def predict(
 ) -> None:
     """Predict the latency of a network as the sum of its blocks' times in a table.
 
-    The interval covers the noise of the blocks' own measurements. It does not cover what a sum of blocks leaves out:
-    blocks run faster or slower inside a network than alone.
+    Blocks run faster or slower inside a network than alone. Where the table was calibrated (`paceline table calibrate`)
+    the prediction and its interval take that into account; where it was not, the interval covers the noise of the
+    blocks' own measurements and nothing else.
     """
     space, architecture = open_network(network, input_size, classes)
     lookup = look_up(space, Table.read(table), table)

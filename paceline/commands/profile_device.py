@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,10 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from devices import find_target, read_device, read_state, unknown_name
-from latency import Failure, Measurement, Outcome, SamplingPlan, open_profiler
-from lut import FillSummary, Progress, appending, fill
-from paceline.options import Classes, InputSize, Json, Runtime, SpaceName, TargetName, Threads
+from devices import find_target, unknown_name
+from latency import UNFINISHED, Failure, Measurement, Outcome, SamplingPlan
+from lut import FillSummary, Progress, appending, fill, fresh_processes
+from paceline.options import (
+    Classes,
+    InputSize,
+    Json,
+    Options,
+    Runtime,
+    SpaceName,
+    TargetName,
+    Threads,
+    profiler_settings,
+)
 from paceline.screen import milliseconds, progress_bar, say, seconds, share, show_json, size_text
 from search import open_space
 
@@ -33,12 +44,22 @@ def profile(
     out: Annotated[Path | None, typer.Option("--out", help="Table to fill. (default: tables/TARGET.jsonl)")] = None,
     runtime: Runtime = None,
     threads: Threads = 1,
+    options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     precision: Annotated[
         float, typer.Option("--interval", parser=share, metavar="PERCENT", help="Wanted 95 % interval of each block.")
     ] = "1%",  # type: ignore[assignment]  # typer parses a default as it parses what is typed
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Most rounds, each in a fresh process, that a block is measured in.")
+    ] = SamplingPlan.most_bursts,
     limit_s: Annotated[
-        float, typer.Option("--time-limit", parser=seconds, metavar="TIME", help="Most time spent on one block.")
-    ] = "500ms",  # type: ignore[assignment]
+        float | None,
+        typer.Option(
+            "--time-limit",
+            parser=seconds,
+            metavar="TIME",
+            help="Stop after this time; the same command goes on. (default: when all is known)",
+        ),
+    ] = None,
     again: Annotated[
         str,
         typer.Option("--again", help=f"Known rows to measure again: {', '.join(_AGAIN)}."),
@@ -47,8 +68,13 @@ def profile(
 ) -> None:
     """Time every candidate block of a search space on a device, and keep the times in a table.
 
-    Each outcome is in the table the moment it is known. After Ctrl-C, or worse, the same command goes on where it
-    was and measures nothing twice. Several spaces and input sizes fit into one table; several devices do not.
+    Blocks are measured in rounds, each by a fresh process and in an order of its own, because processes differ by more
+    than repetitions within one. A block is done when its interval is narrow enough, when more rounds no longer narrow
+    it, or after the last round. Beside each sample the machine's speed is looked at, and disturbed samples are thrown
+    away.
+
+    Each burst of samples is in the table the moment it is known. After Ctrl-C, or worse, the same command goes on where
+    it was and measures nothing twice. Several spaces and input sizes fit into one table; several devices do not.
 
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
     """
@@ -56,19 +82,21 @@ def profile(
         raise unknown_name("choice for --again", again, _AGAIN)
     found = find_target(target)
     opened = open_space(space, input_size, classes, found.precision)
-    profiler = open_profiler(runtime or found.runtime, read_device(), read_state, threads)
+    settings = profiler_settings(found, runtime, threads, options)
     path = out or Path("tables") / f"{target}.jsonl"
-    plan = SamplingPlan(precision=precision, limit_s=limit_s, least_s=min(SamplingPlan.least_s, limit_s / 2))
+    plan = SamplingPlan(precision=precision, least_bursts=min(SamplingPlan.least_bursts, rounds), most_bursts=rounds)
     say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
-    say(profiler.environment.describe())
+    say(f"{settings.device.describe()}, {settings.name}")
     started = time.monotonic()
-    with appending(path) as writer, progress_bar("measuring") as bar:
+    with appending(path) as writer, fresh_processes(settings) as start, progress_bar("measuring") as bar:
 
         def tell(progress: Progress) -> None:
             words = "" if progress.outcome is None else _words(progress.outcome)
             bar(progress.done, progress.wanted, words)
 
-        summary = fill(writer, profiler, opened.workloads(), plan, again=_AGAIN[again], tell=tell)
+        summary = fill(
+            writer, start, opened.workloads(), plan, again=_AGAIN[again], limit_s=limit_s or math.inf, tell=tell
+        )
     spent_s = time.monotonic() - started
     if as_json:
         show_json(_summary_json(summary, path, spent_s))
@@ -79,7 +107,7 @@ def profile(
 def _words(outcome: Measurement | Failure) -> str:
     if isinstance(outcome, Failure):
         return f"failed: {outcome.workload.describe()}"
-    return f"{milliseconds(outcome.median_s)}  {outcome.workload.describe()}"
+    return f"{milliseconds(outcome.time_s)}  {outcome.workload.describe()}"
 
 
 def _summary_json(summary: FillSummary, path: Path, spent_s: float) -> dict[str, Any]:
@@ -88,6 +116,7 @@ def _summary_json(summary: FillSummary, path: Path, spent_s: float) -> dict[str,
         "measured": summary.measured,
         "failed": summary.failed,
         "skipped": summary.skipped,
+        "ended": dict(summary.ended),
         "seconds": round(spent_s, 3),
         "widest_interval": None if summary.widest is None else summary.widest.relative_half_width,
         "failures": [
@@ -102,10 +131,14 @@ def _show_summary(summary: FillSummary, path: Path, spent_s: float) -> None:
         f"{path}: {summary.measured} measured, {summary.failed} failed, {summary.skipped} skipped (known already), "
         f"{spent_s:.1f} s"
     )
+    if summary.ended:
+        print("ended: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.ended.items())))
+    if summary.ended.get(UNFINISHED):
+        print("The time limit came first; the same command goes on.")
     if summary.widest is not None:
         widest = summary.widest
         print(
-            f"widest 95 % interval: +-{widest.relative_half_width:.1%} of {milliseconds(widest.median_s)}, "
+            f"widest 95 % interval: +-{widest.relative_half_width:.1%} of {milliseconds(widest.time_s)}, "
             f"{widest.workload.describe()}"
         )
     for failure in summary.failures:

@@ -1,36 +1,133 @@
-"""``paceline table``: look at tables and mend them."""
+"""``paceline table``: look at tables, question them, compare and mend them."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from latency import Measurement, Outcome
-from lut import Table, repair
+from devices import NotAvailable, read_device, read_gpu, unknown_name
+from latency import Environment, Measurement, Outcome, Workload, known_profilers
+from lut import TOLERANCE, CommonFactor, Difference, Concern, RowDifference, Table, check, compare_tables, repair
 from paceline.options import Json
-from paceline.screen import milliseconds, show_json, show_table
+from paceline.screen import milliseconds, share, show_json, show_table
+from paceline.short_names import natural_order, short_names
 
-table = typer.Typer(help="Look at latency tables and mend them.", no_args_is_help=True)
+table = typer.Typer(help="Look at latency tables, question, compare and mend them.", no_args_is_help=True)
 
 TableFile = Annotated[Path, typer.Argument(help="A table, as profile-device fills it.")]
 
+_MOST_ROWS = 20
+"""Rows of a difference that are printed unless all are asked for."""
+
+_ORDERS: Mapping[str, Callable[[Outcome], Any]] = {
+    "name": lambda outcome: natural_order(outcome.workload.describe()),
+    "time": lambda outcome: -outcome.time_s if isinstance(outcome, Measurement) else 0.0,
+}
+"""Keys by which rows are sorted; the slowest come first, failures last."""
+
 
 @table.command()
-def show(path: TableFile, as_json: Json = False) -> None:
-    """List the rows of a table: what was measured where, how fast, how sure, and what speaks against a number."""
+def show(
+    path: TableFile,
+    sort: Annotated[str, typer.Option("--sort", help="name, or time: the slowest first.")] = "name",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Print that many rows. (default: all)")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the rows of a table: what was measured where, how fast, how sure, and what speaks against the numbers.
+
+    A time is the median over bursts, and its interval the spread between them: the larger side, as a share of the time.
+    MiB and mJ are memory and energy of one call, where the runtime tells. What all rows of an operator have in common
+    is said once, below the table, and so is what speaks against the rows.
+
+    Example, the ten slowest blocks: paceline table show tables/local.jsonl --sort time --limit 10
+    """
+    if sort not in _ORDERS:
+        raise unknown_name("order for --sort", sort, _ORDERS)
     read = Table.read(path)
-    rows = sorted(read.values(), key=lambda outcome: outcome.workload.describe())
+    rows = sorted(read.values(), key=_ORDERS[sort])[:limit]
     if as_json:
         show_json([_row_json(outcome) for outcome in rows])
         return
     for environment in read.environments():
         print(environment.describe())
-    show_table(str(path), ("workload", "median", "95 % interval", "samples"), [_row(row) for row in rows])
-    for row in rows:
-        for remark in _remarks(row):
-            print(f"{row.workload.describe()}: {remark}")
+    _show_rows(str(path), rows)
+    if len(rows) < len(read):
+        print(f"{len(read) - len(rows)} more rows: leave out --limit {limit}")
+    _show_remarks(read, path)
+
+
+@table.command("check")
+def check_table(path: TableFile, as_json: Json = False) -> None:
+    """Say whether a table should be trusted, what speaks against it, and the command that mends it.
+
+    Looks for wide intervals, samples thrown away, rows of a single process, load and throttling while measuring,
+    unfinished rows, failures, mixed devices and runtimes, versions other than those installed now, old rows, and
+    operators that nothing knows any more. A few doubtful rows are noted; more than one in twenty are serious.
+
+    Ends with 0 when nothing is serious and with 1 when the table should not be trusted, so that a script can ask.
+
+    Example: paceline table check tables/local.jsonl && paceline search --table tables/local.jsonl --limit 30ms
+    """
+    read = Table.read(path)
+    command = _fill_command(path, read.environments())
+    findings = check(read, now=datetime.now(UTC), installed=_installed(read.environments()), command=command)
+    if as_json:
+        show_json({"table": str(path), "trusted": findings.is_trusted, **asdict(findings)})
+    else:
+        print(f"{path}: {findings.measured} measured, {findings.failed} failed")
+        for environment in read.environments():
+            print(environment.describe())
+        for concern in findings.concerns:
+            _show_concern(concern)
+        if any(concern.command for concern in findings.concerns):
+            print("\nTo each command belong the --space, --input and --classes that the table was filled with.")
+        serious = sum(concern.is_serious for concern in findings.concerns)
+        print(f"\nThe table should not be trusted ({serious} serious)." if serious else "\nNothing serious.")
+    raise typer.Exit(0 if findings.is_trusted else 1)
+
+
+@table.command("diff")
+def diff_tables(
+    first: Annotated[Path, typer.Argument(metavar="A", help="What was.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="What is now.")],
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", parser=share, metavar="PERCENT", help="Times that differ by less are the same."),
+    ] = f"{TOLERANCE:.0%}",  # type: ignore[assignment]  # typer parses a default as it parses what is typed
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Take out what all rows have in common, such as another clock.")
+    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every row, not only those that differ most.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two tables row by row: which blocks are faster or slower in B than in A?
+
+    A row is slower (or faster) when its 95 % interval of B / A lies beyond the tolerance, the same when the interval
+    lies within, and unclear otherwise: then measure it longer. Among many rows some differ by chance, so rows are
+    called slower or faster such that at most 5 % of them are expected to be false alarms (Benjamini and Hochberg).
+
+    What all rows have in common is said apart: a machine at another clock slows all blocks alike.
+
+    Ends with 1 when a row is slower, or fails in B and did not in A, and with 0 otherwise; unclear rows do not count.
+
+    Example, after an upgrade: paceline table diff tables/before.jsonl tables/after.jsonl --tolerance 5%
+    """
+    difference = compare_tables(Table.read(first), Table.read(second), tolerance=tolerance, relative=relative)
+    if as_json:
+        show_json(_difference_json(difference))
+    else:
+        print(f"A: {first}\nB: {second}")
+        _show_difference(difference)
+        _show_changed_rows(difference, show_all=show_all)
+    raise typer.Exit(1 if difference.is_worse else 0)
 
 
 @table.command("repair")
@@ -47,23 +144,179 @@ def _row_json(outcome: Outcome) -> dict[str, Any]:
         return {**values, "stage": outcome.stage, "failure": outcome.reason}
     return {
         **values,
-        "median_s": outcome.median_s,
+        "time_s": outcome.time_s,
         "interval_s": list(outcome.interval_s),
+        "bursts": len(outcome.bursts),
         "samples": len(outcome.samples_s),
+        "discarded": outcome.discarded,
+        "stopped": outcome.stopped,
+        "costs": outcome.costs.to_json(),
         "problems": outcome.problems(),
     }
 
 
-def _row(outcome: Outcome) -> tuple[str, str, str, str]:
-    if not isinstance(outcome, Measurement):
-        return outcome.workload.describe(), "failed", "", ""
-    low, high = outcome.interval_s
-    interval = f"{low * 1e3:.3g} to {high * 1e3:.3g} ms"
-    return outcome.workload.describe(), milliseconds(outcome.median_s), interval, str(len(outcome.samples_s))
+_COLUMNS: Mapping[str, Callable[[Measurement], str]] = {
+    "time": lambda m: milliseconds(m.time_s),
+    "95 %\ninterval": lambda m: f"+-{m.relative_half_width:.1%}",
+    "bursts/\nsamples": lambda m: f"{len(m.bursts)}/{len(m.samples_s)}",
+    "discarded": lambda m: str(m.discarded) if m.discarded else "",
+    "MiB": lambda m: "" if m.costs.peak_memory_bytes is None else f"{m.costs.peak_memory_bytes / 2**20:.3g}",
+    "mJ": lambda m: "" if m.costs.energy_j is None else f"{m.costs.energy_j * 1e3:.3g}",
+}
+"""Columns and what they hold; one that holds nothing is left out."""
 
 
-def _remarks(outcome: Outcome) -> list[str]:
-    """What speaks against a row, in words."""
+_LOOKS = {"failed": "red", "slower": "red", "faster": "green", "unclear": "yellow"}
+
+
+def _show_rows(title: str, rows: Sequence[Outcome]) -> None:
+    names = short_names(outcome.workload for outcome in rows)
+    cells = {column: [_cell(column, outcome) for outcome in rows] for column in _COLUMNS}
+    filled = {column: texts for column, texts in cells.items() if any(texts)}
+    show_table(
+        title, ("workload", *filled), list(zip((names.of[row.workload] for row in rows), *filled.values(), strict=True))
+    )
+    if legend := names.legend():
+        print(legend)
+
+
+def _cell(column: str, outcome: Outcome) -> str:
     if isinstance(outcome, Measurement):
-        return outcome.problems()
-    return [f"failed at {outcome.stage}: {outcome.reason}"]
+        return _COLUMNS[column](outcome)
+    return "failed" if column == "time" else ""
+
+
+def _show_remarks(read: Table, path: Path) -> None:
+    """What speaks against the rows, a line for each kind."""
+    findings = check(read, now=datetime.now(UTC))
+    for concern in findings.concerns:
+        worst = f": {concern.examples[0].detail}" if concern.examples else ""
+        print(f"{concern.count} of {concern.of} {concern.kind}{worst}")
+    if findings.concerns:
+        print(f"`paceline table check {shlex.quote(str(path))}` says which, and what to do about it.")
+
+
+def _show_concern(concern: Concern) -> None:
+    label = "SERIOUS" if concern.is_serious else "note"
+    print(f"\n{label}: {concern.kind}, {concern.count} of {concern.of} rows")
+    print(f"  {concern.meaning[0].upper()}{concern.meaning[1:]}.")
+    for example in concern.examples:
+        print(f"  - {example.subject}: {example.detail}")
+    print(f"  {concern.advice}")
+    if concern.command:
+        print(f"    {concern.command}")
+
+
+def _fill_command(path: Path, environments: Sequence[Environment]) -> str:
+    """The command that filled a table, as far as its rows tell."""
+    words = ["profile-device"]
+    if len(environments) == 1:
+        runtime = environments[0].runtime
+        kind = known_profilers().get(runtime.name)
+        choices = [name for name in (kind.choices if kind else {}) if name in runtime.options]
+        words += ["--runtime", runtime.name, "--threads", str(runtime.threads)]
+        words += [word for name in choices for word in ("--option", f"{name}={runtime.options[name]}")]
+    return shlex.join([*words, "--out", str(path)])
+
+
+def _is_here(environment: Environment) -> bool:
+    """Whether an environment's device is in this machine."""
+    try:
+        here = read_gpu() if environment.device.kind == "cuda" else read_device()
+    except NotAvailable:
+        return False
+    return here.fingerprint == environment.device.fingerprint
+
+
+def _installed(environments: Iterable[Environment]) -> dict[str, str]:
+    """Versions of the runtimes' packages as they are installed, where the rows come from this machine."""
+    names = {name for environment in environments if _is_here(environment) for name in environment.runtime.versions}
+    owners = metadata.packages_distributions() if names else {}
+    found = dict[str, str]()
+    for name in names:
+        for owner in owners.get(name, [name]):  # `import onnxruntime` may be the work of onnxruntime-gpu.
+            with suppress(metadata.PackageNotFoundError):
+                found[name] = metadata.version(owner)
+    return found
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {
+        "counts": difference.counts(),
+        "common": None if difference.common is None else asdict(difference.common),
+        "relative": difference.relative,
+        "tolerance": difference.tolerance,
+        "worse": difference.is_worse,
+        "environments": difference.environments,
+        **{name: [w.to_json() for w in getattr(difference, name)] for name in _ONE_SIDED},
+        "rows": [{**vars(row), "workload": row.workload.to_json()} for row in difference.rows],
+    }
+
+
+_ONE_SIDED: Mapping[str, str] = {
+    "broken": "measured in A, failed in B",
+    "mended": "failed in A, measured in B",
+    "failed": "failed in both",
+    "only_first": "only in A",
+    "only_second": "only in B",
+}
+"""Workloads that cannot be compared, and why."""
+
+
+def _show_difference(difference: Difference) -> None:
+    for name, (first, second) in difference.environments.items():
+        print(f"{name}: {first} in A, {second} in B")
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in difference.counts().items())
+    print(f"{len(difference.rows)} common rows, the same within {difference.tolerance * 100:g} %: {counts}")
+    if difference.common is not None:
+        print(_common_in_words(difference.common, difference))
+    for name, why in _ONE_SIDED.items():
+        workloads = getattr(difference, name)
+        if workloads:
+            print(_workloads_in_words(workloads, why))
+    lonely = sum(row.processes == 1 for row in difference.rows)
+    if lonely:
+        print(
+            f"{lonely} rows rest on a single process in A or B. Processes differ by more than the samples of one do, "
+            "so these intervals are too narrow and a change may be none."
+        )
+
+
+def _common_in_words(common: CommonFactor, difference: Difference) -> str:
+    low, high = common.interval
+    words = f"common factor B / A: {common.ratio:.3f} ({low:.3f} to {high:.3f})"
+    if difference.relative:
+        return f"{words}, taken out below"
+    if common.exceeds(difference.tolerance):
+        return f"{words}: all rows alike, so rather another clock than other blocks; --relative takes it out"
+    return words
+
+
+def _workloads_in_words(workloads: Sequence[Workload], why: str) -> str:
+    more = f" and {len(workloads) - 1} more" if len(workloads) > 1 else ""
+    return f"{why}: {workloads[0].describe()}{more}"
+
+
+def _show_changed_rows(difference: Difference, *, show_all: bool) -> None:
+    rows = difference.rows if show_all else [row for row in difference.rows if row.verdict != "same"][:_MOST_ROWS]
+    if rows:
+        names = short_names(row.workload for row in difference.rows)
+        columns = ("workload", "A (ms)", "B (ms)", "B / A", "95 % interval", "verdict")
+        show_table(
+            "rows that differ most", columns, [(names.of[row.workload], *_cells(row)) for row in rows], looks=_LOOKS
+        )
+        if legend := names.legend():
+            print(legend)
+    if len(rows) < len(difference.rows):
+        print(f"{len(difference.rows) - len(rows)} more rows: --all")
+
+
+def _cells(row: RowDifference) -> tuple[str, ...]:
+    low, high = row.interval
+    return (
+        f"{row.first_s * 1e3:.3g}",
+        f"{row.second_s * 1e3:.3g}",
+        f"{row.ratio:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        row.verdict,
+    )

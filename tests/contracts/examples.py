@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from devices import Device, DeviceState
-from latency import Environment, Failure, Measurement, Runtime, SamplingPlan, Value, Workload, network_workload
+from latency import Burst, Environment, Failure, Measurement, Runtime, SamplingPlan, Value, Workload, network_workload
 
 DEVICE = Device("cpu", "Example 3000", "x86_64", cores=4, memory_bytes=8 * 2**30)
 OTHER_DEVICE = replace(DEVICE, name="Example 4000")
@@ -14,7 +15,15 @@ RUNTIME = Runtime("example", {"examplert": "1.2"}, 1, {"mode": "fast"})
 ENVIRONMENT = Environment(DEVICE, RUNTIME)
 
 QUICK = SamplingPlan(
-    warm_up_s=0.0, sample_s=1e-6, least_samples=6, least_s=0.0, most_samples=8, precision=0.5, limit_s=0.1
+    warm_up_s=0.0,
+    sample_s=1e-6,
+    least_samples=6,
+    least_s=0.0,
+    most_samples=8,
+    precision=0.5,
+    limit_s=0.1,
+    least_bursts=1,
+    most_bursts=1,
 )
 """A plan that is over at once."""
 
@@ -89,14 +98,9 @@ OPERATOR_CASES: Mapping[str, Workload] = {
 """At least one workload of each operator."""
 
 
-def measurement(
-    workload: Workload | None = None, mean_s: float = 1e-3, environment: Environment = ENVIRONMENT
-) -> Measurement:
-    """A measurement of seven samples evenly around ``mean_s``."""
-    return Measurement(
-        workload=workload or block(),
-        environment=environment,
-        plan=QUICK,
+def burst(mean_s: float = 1e-3, **changes: Any) -> Burst:
+    """Seven samples evenly around ``mean_s``, by a process of its own; ``changes`` replace fields."""
+    plain = Burst(
         samples_s=tuple(mean_s * (1 + step / 1000) for step in (0, -3, 1, 3, -1, 2, -2)),
         calls_per_sample=2,
         stopped="precise",
@@ -104,6 +108,20 @@ def measurement(
         after=idle(),
         measured_at="2024-01-02T03:04:05+00:00",
     )
+    return replace(plain, **changes)
+
+
+def measurement(
+    workload: Workload | None = None,
+    mean_s: float = 1e-3,
+    environment: Environment = ENVIRONMENT,
+    *,
+    times: Sequence[float] = (),
+    stopped: str = "precise",
+) -> Measurement:
+    """A measurement of one burst around ``mean_s``; or of one burst, and one process, around each of ``times``."""
+    bursts = tuple(burst(time_s, process=str(number)) for number, time_s in enumerate(times)) or (burst(mean_s),)
+    return Measurement(workload or block(), environment, QUICK, bursts, stopped)
 
 
 def failure(workload: Workload | None = None, environment: Environment = ENVIRONMENT) -> Failure:

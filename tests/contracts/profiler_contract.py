@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
-from devices import Device, DeviceState
-from latency import Failure, Measurement, Profiler, Workload, known_profilers
+from devices import Device, DeviceState, NotAvailable, WrongUse
+from latency import Failure, Measurement, Profiler, Sentinel, Workload, known_profilers, open_profiler
 from tests.contracts.examples import DEVICE, QUICK, block
 
 State = Callable[[], DeviceState]
 
 
-class ProfilerContract(abc.ABC):
-    """Inherit, implement ``make_profiler``, and all of this is tested."""
+class ProfilerContract:
+    """Inherit, say which ``kind``, and all of this is tested; where it cannot run, what needs it to run is skipped."""
 
-    @abc.abstractmethod
+    kind: ClassVar[type[Profiler]]
+
     def make_profiler(self, device: Device, state: State, threads: int = 1) -> Profiler:
-        """A profiler of the kind under test, made as its registry entry makes it."""
+        """A profiler of the kind under test, made as ``open_profiler`` makes it."""
+        if (missing := self.kind.missing()) is not None:
+            pytest.skip(f"{self.kind.name}: {missing.reason}")
+        construct: Callable[..., Profiler] = self.kind
+        return construct(device, state, threads, {})
 
     @property
     def workload(self) -> Workload:
@@ -37,8 +42,33 @@ class ProfilerContract(abc.ABC):
         loads = iter(range(1, 100))
         return self.make_profiler(DEVICE, lambda: DeviceState(load_1min=next(loads) / 100))
 
-    def test_it_is_in_the_registry_under_its_name(self, profiler: Profiler) -> None:
-        assert isinstance(known_profilers()[profiler.name](DEVICE, DeviceState, 1), type(profiler))
+    def test_it_is_in_the_registry_under_its_name(self) -> None:
+        assert known_profilers()[self.kind.name] is self.kind
+
+    def test_where_it_is_missing_it_says_why_and_what_to_do(self) -> None:
+        missing = self.kind.missing()
+        if missing is None:
+            assert open_profiler(self.kind.name, DEVICE, DeviceState).name == self.kind.name
+            return
+        with pytest.raises(NotAvailable) as raised:
+            open_profiler(self.kind.name, DEVICE, DeviceState)
+        assert missing.reason
+        assert missing.remedy
+        assert missing.reason in str(raised.value)
+        assert missing.remedy in str(raised.value)
+
+    def test_an_unknown_option_or_value_is_refused_with_the_known_ones(self) -> None:
+        with pytest.raises(WrongUse, match="no_such_option"):
+            self.kind.chosen({"no_such_option": "yes"})
+        for name, values in self.kind.choices.items():
+            assert self.kind.chosen({name: values[-1]})[name] == values[-1]
+            with pytest.raises(WrongUse, match=values[0]):
+                self.kind.chosen({name: "no such value"})
+
+    def test_options_are_part_of_the_environment(self) -> None:
+        assert (
+            self.make_profiler(DEVICE, DeviceState).environment.runtime.options.items() >= self.kind.chosen({}).items()
+        )
 
     def test_its_environment_names_device_runtime_and_threads(self) -> None:
         environment = self.make_profiler(DEVICE, DeviceState, 3).environment
@@ -56,20 +86,36 @@ class ProfilerContract(abc.ABC):
         assert (outcome.workload, outcome.plan) == (self.workload, QUICK)
         assert outcome.environment == profiler.environment
         assert min(outcome.samples_s) > 0
-        assert outcome.calls_per_sample >= 1
+        assert outcome.bursts[0].calls_per_sample >= 1
 
     def test_samples_are_as_many_as_the_plan_says(self, profiler: Profiler) -> None:
         plan = replace(QUICK, least_samples=7, most_samples=9, precision=1e-9, limit_s=5.0)
         outcome = profiler.measure(self.workload, plan)
         assert isinstance(outcome, Measurement), outcome
-        assert 7 <= len(outcome.samples_s) <= 9
+        assert 7 <= len(outcome.samples_s) + outcome.discarded <= 9 or outcome.discarded
+
+    def test_a_sentinel_is_looked_at_between_samples(self, profiler: Profiler) -> None:
+        looks = [0]
+
+        def look(calls: int) -> float:
+            looks[0] += 1
+            return calls * 1e-3
+
+        sentinel = Sentinel(look)
+        before = looks[0]
+        outcome = profiler.measure(self.workload, QUICK, sentinel)
+        assert isinstance(outcome, Measurement), outcome
+        assert looks[0] > before + len(outcome.samples_s)
+        assert outcome.bursts[0].sentinel_s == pytest.approx(1e-3)
+        assert outcome.bursts[0].process
 
     def test_the_state_is_read_before_and_after(self, profiler: Profiler) -> None:
         outcome = profiler.measure(self.workload, QUICK)
         assert isinstance(outcome, Measurement), outcome
-        assert outcome.before.load_1min is not None
-        assert outcome.after.load_1min is not None
-        assert outcome.before.load_1min < outcome.after.load_1min
+        before, after = outcome.bursts[0].before, outcome.bursts[0].after
+        assert before.load_1min is not None
+        assert after.load_1min is not None
+        assert before.load_1min < after.load_1min
         assert isinstance(profiler.state(), DeviceState)
 
     def test_a_measurement_survives_json(self, profiler: Profiler) -> None:

@@ -78,6 +78,7 @@ def test_a_device_with_missing_or_unknown_fields_is_refused(values: dict[str, ob
 
 def test_a_device_is_described_in_one_line() -> None:
     assert DEVICE.describe() == "Example 3000 (x86_64, 8 cores, 16 GiB)"
+    assert Device("cpu", "Example", "x86_64", cores=1).describe() == "Example (x86_64, 1 core)"
 
 
 def test_what_is_unknown_is_not_described() -> None:
@@ -92,6 +93,19 @@ def test_a_state_omits_what_is_unknown_and_keeps_zero() -> None:
 
 @pytest.mark.parametrize("state", [DeviceState(), DeviceState(1800.5, 47.125, 9.5, 0.25, "performance", 3)])
 def test_a_state_survives_json(state: DeviceState) -> None:
+    assert DeviceState.from_json(json.loads(json.dumps(state.to_json()))) == state
+
+
+def test_a_row_written_before_there_were_more_fields_is_still_read() -> None:
+    old = {"clock_mhz": 1800.5, "load_1min": 0.25, "governor": "performance", "throttle_count": 3}
+    state = DeviceState.from_json(old)
+    assert (state.clock_mhz, state.boost, state.steal_s) == (1800.5, None, None)
+    assert state.to_json() == old
+
+
+def test_a_switch_that_is_off_is_known_and_nothing_that_throttles_is_too() -> None:
+    state = DeviceState(boost=False, throttle_reasons="")
+    assert state.to_json() == {"boost": False, "throttle_reasons": ""}
     assert DeviceState.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 

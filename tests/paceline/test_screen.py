@@ -30,6 +30,24 @@ def test_a_table_prints_what_the_cells_hold_and_no_markup(capsys: pytest.Capture
     assert "[red]x[/red]" in capsys.readouterr().out
 
 
+def test_a_cell_that_has_a_look_says_the_same_where_the_screen_has_no_colours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_table("t", ("name", "state"), [("a", "problem"), ("b", "ok")], looks={"problem": "bold red"})
+    out = capsys.readouterr().out
+    assert "problem" in out
+    assert "\x1b[" not in out
+
+
+def test_a_cell_that_has_a_look_has_it_where_the_screen_has_colours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    show_table("t", ("name", "state"), [("a", "problem"), ("b", "ok")], looks={"problem": "red"})
+    assert "\x1b[31mproblem" in capsys.readouterr().out
+
+
 def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("measuring") as bar:
         bar(1, 2, "half")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 import weakref
 from dataclasses import replace
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devices import Device, NotAvailable, WrongUse
-from latency import OPERATORS, Failure, Measurement, OrtCpuProfiler, Workload
+from devices import NotAvailable, WrongUse
+from latency import OPERATORS, Failure, Measurement, OrtCpuProfiler, Workload, example_inputs, export_onnx
+from latency.profilers import ort_session
 from tests.contracts.examples import DEVICE, OPERATOR_CASES, QUICK, block, idle
-from tests.contracts.profiler_contract import ProfilerContract, State
+from tests.contracts.profiler_contract import ProfilerContract
 
 try:
     import onnxruntime
@@ -24,16 +26,14 @@ except ImportError:
 needs_onnxruntime = pytest.mark.skipif(onnxruntime is None, reason="onnxruntime is not installed")
 
 
-def failed(workload: Workload) -> Failure:
-    outcome = OrtCpuProfiler(DEVICE, idle).measure(workload, QUICK)
+def failed(workload: Workload, profiler: OrtCpuProfiler | None = None) -> Failure:
+    outcome = (profiler or OrtCpuProfiler(DEVICE, idle)).measure(workload, QUICK)
     assert isinstance(outcome, Failure)
     return outcome
 
 
-@needs_onnxruntime
 class TestOrtCpuProfiler(ProfilerContract):
-    def make_profiler(self, device: Device, state: State, threads: int = 1) -> OrtCpuProfiler:
-        return OrtCpuProfiler(device, state, threads)
+    kind = OrtCpuProfiler
 
 
 @needs_onnxruntime
@@ -65,11 +65,28 @@ def test_a_block_of_hundreds_of_times_the_macs_takes_longer() -> None:
 
 
 @needs_onnxruntime
-def test_a_precision_it_does_not_measure_fails_to_build() -> None:
-    outcome = failed(replace(block(), precision="int8"))
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+def test_a_precision_it_does_not_measure_fails_to_build(precision: str) -> None:
+    outcome = failed(replace(block(), precision=precision))
     assert outcome.stage == "build"
     assert "fp32" in outcome.reason
-    assert "int8" in outcome.reason
+    assert f"got {precision}" in outcome.reason
+
+
+@needs_onnxruntime
+def test_half_precision_is_refused_because_the_processor_would_compute_it_in_single_precision(tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_profiling, options.profile_file_prefix = True, str(tmp_path / "run")
+    half = replace(block(), precision="fp16")
+    session = onnxruntime.InferenceSession(export_onnx(half), options, providers=["CPUExecutionProvider"])
+    session.run(None, {"input_0": example_inputs(half)[0].numpy()})
+    events = json.loads(Path(session.end_profiling()).read_text())
+    kinds = {kind for event in events if event["cat"] == "Node" for kind in event["args"]["output_type_shape"][0]}
+    if kinds == {"float16"}:
+        pytest.fail("this ONNX Runtime computes in fp16 on this processor: OrtCpuProfiler may measure it")
+    assert "float" in kinds
+    assert "between conversions" in failed(half).reason
 
 
 @needs_onnxruntime
@@ -90,8 +107,7 @@ def test_a_workload_that_cannot_be_built_says_why(workload: Workload, reason: st
 
 @needs_onnxruntime
 def test_a_model_the_runtime_cannot_read_fails_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    # `latency.profilers` is a function at the root of the package, so the module is found by its full name.
-    monkeypatch.setattr(sys.modules[OrtCpuProfiler.__module__], "export_onnx", lambda workload: b"no model")
+    monkeypatch.setattr(ort_session, "export_onnx", lambda workload: b"no model")
     assert failed(block()).stage == "load"
 
 
@@ -103,8 +119,9 @@ def test_every_refusal_of_the_runtime_is_a_failure_to_load(monkeypatch: pytest.M
     def refuse(*_: object, **__: object) -> None:
         raise error("no kernel for this one")
 
+    profiler = OrtCpuProfiler(DEVICE, idle)
     monkeypatch.setattr(onnxruntime, "InferenceSession", refuse)
-    outcome = failed(block())
+    outcome = failed(block(), profiler)
     assert outcome.stage == "load"
     assert "no kernel for this one" in outcome.reason
 
@@ -133,15 +150,7 @@ def test_fewer_than_one_thread_is_refused() -> None:
         OrtCpuProfiler(DEVICE, idle, 0)
 
 
-def test_a_missing_runtime_is_said_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_not_opened_where_onnxruntime_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotAvailable, match=r"pip install 'paceline\[ort\]'"):
-        OrtCpuProfiler(DEVICE, idle)
-
-
-def test_the_empty_package_that_a_removal_leaves_is_said_with_the_command_that_mends_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
-    with pytest.raises(NotAvailable, match="pip install --force-reinstall onnxruntime"):
         OrtCpuProfiler(DEVICE, idle)

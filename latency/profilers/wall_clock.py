@@ -1,0 +1,113 @@
+"""What profilers share that time calls of this process with the host's clock."""
+
+from __future__ import annotations
+
+import abc
+import gc
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, final
+
+from devices import Device, DeviceState, WrongUse
+from latency.environment import Environment, Runtime
+from latency.profiler import Profiler, TimedRun
+from latency.workload import Workload
+
+
+class WallClockProfiler(Profiler):
+    """Times a Python call, for runtimes that are done when the call returns.
+
+    A subclass loads a workload and returns the call. A sample during which the kernel took a core away from this
+    process is disturbed. Python collects no garbage while a sample is taken: a collection looks at every object of
+    the process, and would hit one sample in many.
+
+    Args:
+        device: the machine this runs on.
+        state: reads the machine's state.
+        threads: threads inside an operator.
+        options: see ``choices``.
+
+    Attributes:
+        options: every option with its value, defaults included.
+
+    Raises:
+        NotAvailable: the runtime is missing.
+        WrongUse: threads is not at least 1, or there is no such option.
+    """
+
+    def __init__(
+        self, device: Device, state: Callable[[], DeviceState], threads: int = 1, options: Mapping[str, str] = {}
+    ) -> None:
+        if threads < 1:
+            raise WrongUse(f"A profiler needs at least 1 thread; got {threads}.")
+        self.options = self.chosen(options)
+        self.refuse_missing()
+        self._state = state
+        fixed = self.fixed_options()
+        self._environment = Environment(device, Runtime(self.name, self.versions(), threads, {**fixed, **self.options}))
+
+    @abc.abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """Version of each package that shapes the time."""
+
+    def fixed_options(self) -> Mapping[str, str]:
+        """What is always set the same way, for the record."""
+        return {}
+
+    @abc.abstractmethod
+    def load(self, workload: Workload) -> AbstractContextManager[Callable[[], Any]]:
+        """Make ``workload`` ready, on inputs that are where the runtime wants them; yield the call to time.
+
+        Raises:
+            ProfilingError: on entering, when it cannot be built or loaded.
+        """
+
+    def running(self) -> AbstractContextManager[object]:
+        """What is in force while calls run, and not between samples: entered and left outside of the timed span.
+
+        For switches of the whole thread, which must not reach what the caller does while a workload is open.
+        """
+        return nullcontext()
+
+    @property
+    @final
+    def environment(self) -> Environment:
+        """The device given, and this runtime."""
+        return self._environment
+
+    @final
+    def state(self) -> DeviceState:
+        """Whatever the given reader says."""
+        return self._state()
+
+    def disturbances(self) -> int:
+        """How often the kernel took a core away from this process."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+    @contextmanager
+    def open(self, workload: Workload) -> Iterator[TimedRun]:
+        """A run that calls what ``load`` yields."""
+        with self.load(workload) as call:
+
+            def run(calls: int) -> float:
+                with self.running(), without_collection():
+                    started = time.perf_counter()
+                    for _ in range(calls):
+                        call()
+                    return time.perf_counter() - started
+
+            yield TimedRun(run)
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep Python from collecting garbage, and leave the collector as it was found."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,109 @@
+"""The process that measures: ``python -m latency.worker``, spoken to by ``latency.fresh_process``.
+
+It reads one JSON object a line from standard input and answers each with one line on what was standard output when
+it began. Whatever a runtime prints goes to standard error instead.
+
+1. ``{"profiler": NAME, "device": {...}, "threads": N, "options": {...}, "usual_s": {PRECISION: SECONDS}}`` is answered
+   by ``{"environment": {...}}`` or ``{"missing": WORDS, "exit_code": CODE}``.
+2. ``{"workload": {...}, "plan": {...}}`` is answered by ``{"kind": "measurement" | "failure", "outcome": {...},
+   "usual_s": SECONDS | null}``, as often as one is asked for.
+
+It ends when standard input does, and at once, whatever it is doing, when nobody can read its answers any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import IO, Any
+
+from devices import Device, PacelineError, read_state
+from latency.profiler import Profiler, ProfilingError
+from latency.profilers import open_profiler
+from latency.sampling import SamplingPlan
+from latency.sentinel import Sentinel, sentinel_workload
+from latency.workload import Workload
+
+
+def serve(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> None:
+    """Answer requests until there are no more.
+
+    Args:
+        requests: lines, each a JSON object; see the module.
+        answer: sends one answer.
+    """
+    line = next(requests, None)
+    if line is None:
+        return
+    first = json.loads(line)
+    try:
+        profiler = open_profiler(
+            first["profiler"], Device.from_json(first["device"]), read_state, first["threads"], first["options"]
+        )
+    except PacelineError as error:
+        answer({"missing": str(error), "exit_code": error.exit_code})
+        return
+    answer({"environment": profiler.environment.to_json()})
+    with ExitStack() as stack:
+        sentinels: dict[str, Sentinel | None] = {}
+        for request in map(json.loads, requests):
+            workload = Workload.from_json(request["workload"])
+            if workload.precision not in sentinels:
+                usual_s = first["usual_s"].get(workload.precision)
+                sentinels[workload.precision] = _sentinel(profiler, workload.precision, usual_s, stack)
+            sentinel = sentinels[workload.precision]
+            outcome = profiler.measure(workload, SamplingPlan.from_json(request["plan"]), sentinel)
+            seen_s = None if sentinel is None else sentinel.usual_s
+            answer({"kind": outcome.kind, "outcome": outcome.to_json(), "usual_s": seen_s})
+
+
+def _sentinel(profiler: Profiler, precision: str, usual_s: float | None, stack: ExitStack) -> Sentinel | None:
+    """A sentinel that stays loaded until ``stack`` is closed; None where the runtime has none."""
+    if not profiler.takes_turns:
+        return None
+    try:
+        return Sentinel(stack.enter_context(profiler.open(sentinel_workload(precision))), usual_s)
+    except ProfilingError:
+        return None  # This runtime cannot run it in this precision; workloads are then measured without.
+
+
+def _own_output() -> IO[str]:
+    """Standard output as it was, for answers; whatever else writes to it from now on goes to standard error."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
+
+
+def _end_without_reader(answers: IO[str]) -> None:
+    """Wait until nobody reads ``answers`` any more, which is how a killed parent looks from here; then end.
+
+    A workload that hangs would otherwise outlive the one that waited for it.
+    """
+    watch = select.poll()
+    watch.register(answers, 0)  # An error, which a pipe without a reader is, is told without being asked for.
+    watch.poll()
+    os._exit(1)
+
+
+def main() -> None:
+    """Serve the process that started this one."""
+    answers = _own_output()
+    threading.Thread(target=_end_without_reader, args=(answers,), daemon=True).start()
+
+    def answer(values: dict[str, Any]) -> None:
+        answers.write(json.dumps(values) + "\n")
+        answers.flush()
+
+    try:
+        serve(iter(sys.stdin), answer)
+    except BrokenPipeError:
+        sys.exit(1)  # Nobody reads any more: whoever asked was killed.
+
+
+if __name__ == "__main__":
+    main()

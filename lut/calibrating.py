@@ -1,0 +1,57 @@
+"""From the rows of a table to a calibration: which are blocks, and which are networks made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from latency import (
+    Calibration,
+    Environment,
+    Estimate,
+    Measurement,
+    WholeNetwork,
+    Workload,
+    calibrate,
+    operator_of,
+    parts,
+)
+from lut.table import Table
+
+
+def blocks_of(table: Table, environment: Environment) -> Mapping[Workload, Estimate]:
+    """What each block that was measured in ``environment`` takes by itself."""
+    return {m.workload: m.estimate() for m in _measurements(table, environment) if not _is_network(m.workload)}
+
+
+def networks_of(table: Table, environment: Environment) -> Sequence[WholeNetwork]:
+    """The networks measured whole in ``environment`` whose parts all were measured there, too."""
+    blocks = blocks_of(table, environment)
+    found = []
+    for measurement in _measurements(table, environment):
+        if _is_network(measurement.workload):
+            timed = tuple(part for part in parts(measurement.workload) if not operator_of(part).is_free)
+            if all(part in blocks for part in timed):
+                estimate = measurement.estimate()
+                found.append(WholeNetwork(timed, estimate.mean_s, estimate.standard_deviation_s))
+    return found
+
+
+def calibrated(table: Table, environment: Environment) -> Calibration:
+    """What the whole networks of ``table`` teach of its blocks.
+
+    Raises:
+        WrongUse: there are too few of them.
+    """
+    return calibrate(blocks_of(table, environment), networks_of(table, environment))
+
+
+def _measurements(table: Table, environment: Environment) -> list[Measurement]:
+    return [
+        outcome
+        for key, outcome in table.items()
+        if key.environment == environment.digest and isinstance(outcome, Measurement)
+    ]
+
+
+def _is_network(workload: Workload) -> bool:
+    return workload.operator == "network"

@@ -1,0 +1,125 @@
+"""``paceline table calibrate``: measure some networks whole and learn from them what a network does to its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from devices import find_target
+from latency import Calibration, Environment, WholeNetwork
+from lut import Progress, Table, appending, blocks_of, calibrated, fill, fresh_processes, networks_of
+from paceline.options import (
+    Classes,
+    InputSize,
+    Json,
+    Options,
+    Runtime,
+    Seed,
+    SpaceName,
+    TargetName,
+    Threads,
+    look_up,
+    profiler_settings,
+)
+from paceline.screen import progress_bar, say, show_json, show_table, size_text
+from search import WHOLE_NETWORK_PLAN, balanced_architectures, open_space
+
+_CLOSE = 0.05
+
+
+def calibrate(
+    path: Annotated[Path, typer.Argument(help="A table that profile-device filled for the space.")],
+    space: SpaceName = "squeezenas-small",
+    input_size: InputSize = None,
+    classes: Classes = None,
+    networks: Annotated[
+        int, typer.Option("--networks", min=0, help="Networks to measure whole. 0: learn from those the table has.")
+    ] = 30,
+    target: TargetName = "local",
+    runtime: Runtime = None,
+    threads: Threads = 1,
+    options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Make sums of blocks predict whole networks.
+
+    A block inside a network is faster or slower than alone: data is in the cache or not, layouts change at borders,
+    calls are fused. Some networks are measured whole, and what they take teaches by how much; predictions and searches
+    with this table use it from then on, and their intervals say how far it holds. Measurements stay as they are.
+
+    Interrupted, the same command goes on where it was.
+
+    Example: paceline table calibrate tables/local.jsonl --space squeezenas-small --input 256x512
+    """
+    found = find_target(target)
+    opened = open_space(space, input_size, classes, found.precision)
+    settings = profiler_settings(found, runtime, threads, options)
+    chosen = balanced_architectures(opened, networks, seed) if networks else []
+    say(f"{len(chosen)} networks of {opened.name} at {size_text(opened.input_size)}, measured whole")
+    with (
+        appending(path, create=False) as writer,
+        fresh_processes(settings) as start,
+        progress_bar("measuring") as bar,
+    ):
+        look_up(opened, writer.table, path)  # Refuses, with the command, where blocks are missing.
+        environment = writer.table.environment()
+        if chosen:
+
+            def tell(progress: Progress) -> None:
+                bar(progress.done, progress.wanted)
+
+            fill(
+                writer, start, [opened.network(architecture) for architecture in chosen], WHOLE_NETWORK_PLAN, tell=tell
+            )
+        calibration = calibrated(writer.table, environment)
+        writer.append_calibration(environment, calibration)
+        evidence = networks_of(writer.table, environment)
+        plain = [plain_error(writer.table, environment, network) for network in evidence]
+    if as_json:
+        show_json(_json(path, calibration, plain))
+    else:
+        _show(path, calibration, plain)
+
+
+def plain_error(table: Table, environment: Environment, network: WholeNetwork) -> float:
+    """How far the plain sum of a network's blocks is from its measurement, as a share of it."""
+    blocks = blocks_of(table, environment)
+    return sum(blocks[part].mean_s for part in network.parts) / network.mean_s - 1
+
+
+def _json(path: Path, calibration: Calibration, plain: Sequence[float]) -> dict[str, Any]:
+    return {
+        "table": str(path),
+        "networks": calibration.networks,
+        "outliers": list(calibration.outliers),
+        "entries": len(calibration.entries),
+        "plain_sum": {"mean_error": sum(map(abs, plain)) / len(plain)},
+        "leave_one_out": asdict(calibration.leave_one_out),
+        "misfit": calibration.misfit,
+        "hyperparameters": dict(calibration.hyperparameters),
+    }
+
+
+def _show(path: Path, calibration: Calibration, plain: Sequence[float]) -> None:
+    left_out = calibration.leave_one_out
+    mean = sum(map(abs, plain)) / len(plain)
+    close = sum(abs(error) <= _CLOSE for error in plain) / len(plain)
+    rows = [
+        ("plain sum of blocks", f"{mean:.1%}", f"{close:.0%}", ""),
+        (
+            "calibrated, each network left out",
+            f"{left_out.mean_error:.1%}",
+            f"{left_out.share_close:.0%}",
+            f"{left_out.coverage:.0%}",
+        ),
+    ]
+    columns = ("prediction of a whole network", "mean error", "within 5 %", "in the 90 % interval")
+    show_table(f"{path}: {calibration.networks} networks, {len(calibration.entries)} blocks", columns, rows)
+    if calibration.outliers:
+        print(f"{len(calibration.outliers)} network(s) contradicted all others and were left out.")
+    print("Predictions and searches with this table are calibrated from now on.")

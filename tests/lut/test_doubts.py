@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from devices import DeviceState
+from latency import UNFINISHED, Measurement
+from lut.doubts import DOUBTS, process_times_s
+from tests.contracts.examples import DEVICE, burst, measurement
+
+STEADY = measurement(times=[1e-3] * 6)
+
+
+def with_bursts(**changes: object) -> Measurement:
+    """A steady measurement, each burst with ``changes``."""
+    return replace(STEADY, bursts=tuple(replace(b, **changes) for b in STEADY.bursts))  # type: ignore[arg-type]
+
+
+def wide() -> Measurement:
+    return measurement(times=[1e-3, 1.1e-3, 1.2e-3, 1.3e-3, 1.4e-3, 1.5e-3])
+
+
+def loaded() -> Measurement:
+    assert DEVICE.cores
+    return with_bursts(before=DeviceState(load_1min=DEVICE.cores + 2.0))
+
+
+def throttled() -> Measurement:
+    return with_bursts(before=DeviceState(throttle_count=3), after=DeviceState(throttle_count=5))
+
+
+CASES: dict[str, Callable[[], Measurement]] = {
+    "wide intervals": wide,
+    "disturbed samples": lambda: with_bursts(discarded=20),
+    "single processes": measurement,
+    "load": loaded,
+    "throttling": throttled,
+    "unfinished": lambda: replace(STEADY, stopped=UNFINISHED),
+}
+
+
+def found(measured: Measurement) -> list[str]:
+    return [doubt.kind for doubt in DOUBTS if doubt.strength(measured) > 0]
+
+
+def test_a_steady_measurement_leaves_no_doubt() -> None:
+    assert found(STEADY) == []
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_each_reason_is_found_alone_and_told_in_words(kind: str) -> None:
+    measured = CASES[kind]()
+    assert found(measured) == [kind]
+    (doubt,) = (doubt for doubt in DOUBTS if doubt.kind == kind)
+    assert doubt.detail(measured)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CASES if kind != "unfinished"])
+def test_what_is_doubted_here_the_measurement_doubts_too(kind: str) -> None:
+    # `profile-device --again doubtful` asks the measurement, so it would leave out the others.
+    assert CASES[kind]().problems()
+
+
+def test_what_only_the_measurement_knows_of_is_an_other_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Measurement, "problems", lambda self: ["the moon was full"])
+    assert found(STEADY) == ["other doubts"]
+    assert DOUBTS[-1].detail(STEADY) == "the moon was full"
+    assert "other doubts" not in found(wide())
+
+
+def test_a_worse_row_has_a_stronger_doubt() -> None:
+    (disturbed,) = (doubt for doubt in DOUBTS if doubt.kind == "disturbed samples")
+    assert disturbed.strength(with_bursts(discarded=30)) > disturbed.strength(with_bursts(discarded=20)) > 0
+
+
+def test_samples_of_a_burst_that_had_no_others_count_as_disturbed() -> None:
+    assert "disturbed samples" in found(with_bursts(disturbed=True))
+
+
+def test_bursts_of_one_process_are_one_witness() -> None:
+    bursts = [burst(time_s, process=name) for time_s, name in ((1e-3, "a"), (4e-3, "a"), (3e-3, "b"))]
+    times_s = process_times_s(replace(STEADY, bursts=tuple(bursts)))
+    expected = ((bursts[0].time_s * bursts[1].time_s) ** 0.5, bursts[2].time_s)
+    assert times_s == pytest.approx(expected)
+
+
+def test_bursts_without_a_process_are_one_witness_each() -> None:
+    assert len(process_times_s(replace(STEADY, bursts=(burst(), burst(), burst())))) == 3
+
+
+def test_disturbed_bursts_are_no_witnesses_where_there_are_enough_others() -> None:
+    quiet = [burst(1e-3, process=str(n)) for n in range(6)]
+    slow = burst(9e-3, process="slow", disturbed=True)
+    assert process_times_s(replace(STEADY, bursts=(slow, *quiet))) == pytest.approx([b.time_s for b in quiet])
