@@ -54,12 +54,14 @@ REQUIREMENTS = [
 # There is no `all`: `ort` and `ort-gpu` cannot live in one environment (both own the folder `onnxruntime/`, and
 # the one installed last wins without a word), and `tensorrt` is fetched from NVIDIA's own index while it installs.
 EXTRAS = {
-    # 1.23 is the oldest that was tried: it has wheels for Python 3.11 and 3.12, and its get_ep_devices() says what the
-    # machine really has, where get_available_providers() only says what was compiled in.
-    "ort": ["onnxruntime>=1.23"],
-    "ort-gpu": ["onnxruntime-gpu>=1.23"],
-    "tensorrt": ["tensorrt>=10"],
-    "tensorrt-rtx": ["tensorrt-rtx>=1.4"],
+    # From 1.24 on a session tells which provider each of its nodes was given to; without that, a GPU's provider that
+    # fell back to the processor would be timed as if it were the GPU.
+    "ort": ["onnxruntime>=1.24"],
+    "ort-gpu": ["onnxruntime-gpu>=1.24", "nvidia-ml-py>=12"],
+    # CUDA from Python and the driver's own readings: what the profilers of TensorRT and of CUDA events stand on.
+    "cuda": ["cuda-bindings>=12.6", "nvidia-ml-py>=12"],
+    "tensorrt": ["tensorrt>=10", "cuda-bindings>=12.6", "nvidia-ml-py>=12"],
+    "tensorrt-rtx": ["tensorrt-rtx>=1.4", "cuda-bindings>=12.6", "nvidia-ml-py>=12"],
     "pycuda": ["pycuda>=2024.1"],
     "openvino": ["openvino>=2024.0"],
     "ssh": ["asyncssh>=2.20"],

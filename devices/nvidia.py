@@ -37,6 +37,9 @@ _REASONS: Mapping[str, str] = {
 }
 """What holds a clock down against its user's will, by NVML's names. Idling and clocks that a user set do not."""
 
+_SUDDEN = ("HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown", "HwPowerBrakeSlowdown")
+"""Those that come and go. A power limit is how a loaded GPU lives: samples taken at it are its own."""
+
 _USER_CLOCKS = "ApplicationsClocksSetting"
 
 
@@ -178,7 +181,7 @@ def gpu_versions() -> Mapping[str, str]:
 
 @final
 class GpuDisturbances:
-    """Counts how often a GPU was found with its clock held down: what ``Profiler.disturbances`` asks for.
+    """Counts how often a GPU was found slowed down by heat or hardware: what ``Profiler.disturbances`` asks for.
 
     NVML says what holds now and not what held, so a sample must be asked about before and after.
 
@@ -191,11 +194,11 @@ class GpuDisturbances:
 
     def __init__(self, index: int = 0) -> None:
         self._gpu = _gpu(index)
-        self._mask = sum(_reason_bit(_nvml(), name) for name in _REASONS)
+        self._mask = sum(_reason_bit(_nvml(), name) for name in _SUDDEN)
         self._count = 0
 
     def __call__(self) -> int:
-        """The count, one higher than before when something holds the clock down now."""
+        """The count, one higher than before when something slows it down now."""
         self._count += bool((_reason_bits(self._gpu) or 0) & self._mask)
         return self._count
 

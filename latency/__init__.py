@@ -17,9 +17,19 @@ from latency.onnx_export import (
 )
 from latency.operators import OPERATORS, Layer, Operator, network_workload, operator_of, parts
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
-from latency.profilers import DummyProfiler, OrtCpuProfiler, find_profiler, known_profilers, open_profiler
+from latency.profilers import (
+    DummyProfiler,
+    OrtCpuProfiler,
+    ReplayProfiler,
+    broken_profilers,
+    find_profiler,
+    is_launch_bound,
+    known_profilers,
+    open_profiler,
+)
 from latency.sampling import SamplingPlan, median, median_interval, reason_to_end, robust_interval
 from latency.sentinel import Sentinel, sentinel_workload
+from latency.steadiness import Steadiness, probe_steadiness
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
 __all__ = [
@@ -47,15 +57,18 @@ __all__ = [
     "Profiler",
     "ProfilerSettings",
     "ProfilingError",
+    "ReplayProfiler",
     "Runtime",
     "SamplingPlan",
     "Sentinel",
     "Shape",
     "Source",
+    "Steadiness",
     "TimedRun",
     "Value",
     "WholeNetwork",
     "Workload",
+    "broken_profilers",
     "build_module",
     "calibrate",
     "example_inputs",
@@ -63,6 +76,7 @@ __all__ = [
     "find_profiler",
     "initialise",
     "input_names",
+    "is_launch_bound",
     "joined",
     "known_profilers",
     "median",
@@ -72,6 +86,7 @@ __all__ = [
     "open_profiler",
     "operator_of",
     "parts",
+    "probe_steadiness",
     "reason_to_end",
     "robust_interval",
     "sentinel_workload",

@@ -96,7 +96,8 @@ class Calibration:
         misfit: standard deviation of a network around the sum of its entries, as a share of it: what neighbours do to
             each other.
         networks: how many were measured whole and used.
-        hyperparameters: strength of each group of effects, as a share of a block's time; ``entry`` is each block's own.
+        hyperparameters: most probable strength of each group of effects, as a share of a block's time; ``entry`` is
+            each block's own. ``misfit`` is among them too, where the attribute is the average over what it may be.
         leave_one_out: how well networks are predicted that were not looked at.
         outliers: which of the networks were left out because all others contradict them, counted from 0.
     """

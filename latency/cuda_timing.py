@@ -9,10 +9,10 @@ from typing import final
 from latency.cuda_memory import Cuda
 from latency.sampling import median
 
-_LEAST_SCRATCH_BYTES = 64 * 2**20
+LEAST_FLUSH_BYTES = 64 * 2**20
 """Clearing this takes long enough to queue some launches behind it: 0.6 ms on a Xavier, some 30 us on an H100."""
 
-_SCRATCH_PER_L2 = 4
+FLUSH_PER_L2 = 4
 """A cache that is not purely least-recently-used keeps some of what it held when only its own size is written."""
 
 
@@ -34,7 +34,7 @@ class LaunchTimer:
         self._cuda = cuda
         self._launch = launch
         self._cold = cold
-        self._scratch_bytes = max(_LEAST_SCRATCH_BYTES, _SCRATCH_PER_L2 * cuda.l2_bytes)
+        self._scratch_bytes = max(LEAST_FLUSH_BYTES, FLUSH_PER_L2 * cuda.l2_bytes)
         self._scratch = cuda.allocate(self._scratch_bytes)
         self._start, self._end = cuda.event(), cuda.event()
         self._enqueues_s: list[float] = []

@@ -203,6 +203,8 @@ class Measurement:
 
 
 def _throttled(burst: Burst) -> bool:
+    if burst.before.throttle_reasons or burst.after.throttle_reasons:
+        return True
     before, after = burst.before.throttle_count, burst.after.throttle_count
     return before is not None and after is not None and after > before
 

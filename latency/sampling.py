@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple, final
 
@@ -79,6 +79,10 @@ class SamplingPlan:
         for rule, holds in rules:
             if not holds:
                 raise WrongUse(f"In a sampling plan, {rule}; got {self}.")
+
+    def with_rounds(self, most: int) -> SamplingPlan:
+        """The same plan with at most so many bursts, and with no more than that as the least."""
+        return replace(self, least_bursts=min(self.least_bursts, most), most_bursts=most)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values."""

@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
-from devices import Device, PacelineError, read_state
+from devices import Device, PacelineError, read_gpu_state, read_state
 from latency.profiler import Profiler, ProfilingError
-from latency.profilers import open_profiler
+from latency.profilers import find_profiler, open_profiler
 from latency.sampling import SamplingPlan
 from latency.sentinel import Sentinel, sentinel_workload
 from latency.workload import Workload
@@ -42,9 +42,9 @@ def serve(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> 
         return
     first = json.loads(line)
     try:
-        profiler = open_profiler(
-            first["profiler"], Device.from_json(first["device"]), read_state, first["threads"], first["options"]
-        )
+        name, device = first["profiler"], Device.from_json(first["device"])
+        state = read_gpu_state if find_profiler(name).accelerator == "cuda" else read_state
+        profiler = open_profiler(name, device, state, first["threads"], first["options"])
     except PacelineError as error:
         answer({"missing": str(error), "exit_code": error.exit_code})
         return

@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,9 +67,9 @@ class FillSummary:
     """What a fill did.
 
     Attributes:
-        measured: workloads measured in this run.
+        measured: workloads of which this run took bursts, unfinished ones included.
         failed: workloads that could not be measured in this run.
-        skipped: workloads that the table knew already.
+        skipped: workloads that the table knew already, and nobody wanted again.
         widest: the measurement with the widest relative interval among all that were wanted; None without any.
         failures: all failures among the wanted workloads, those of earlier runs included.
         ended: how many measurements of this run ended for each reason.
@@ -138,25 +138,23 @@ class _Fill:
         self._again, self._seed, self._tell = again, seed, tell
         self._until_s = time.monotonic() + limit_s
         self._afresh: set[Workload] = set()
+        self._bursts: dict[Workload, int] = {}  # Kept beside the table, which would be asked for each after each.
+        self._taken: set[Workload] = set()
         self._done = self._failed = 0
 
     def run(self) -> FillSummary:
         """Make rounds until nothing is left to do."""
-        todo: list[Workload] | None = None
-        touched: list[Workload] = []
-        environment: Environment | None = None
-        for number in range(self._plan.most_bursts + 1):
-            if todo == [] or self._is_over():
-                break
+        with self._start(self._usual_s()) as process:
+            environment = process.environment
+            refuse_other_environment(self._writer.table, environment)
+            todo = self._unknown(environment)
+            skipped = len(self._wanted) - len(todo)
+            self._tell(Progress(0, self._left(todo)))
+            todo = self._round(process, todo)
+        while todo and not self._is_over():
             with self._start(self._usual_s()) as process:
-                environment = process.environment
-                if todo is None:
-                    refuse_other_environment(self._writer.table, environment)
-                    todo = touched = self._unknown(environment)
-                    self._tell(Progress(0, self._left(todo, environment)))
-                todo = self._round(process, todo, number)
-        assert environment is not None
-        return self._summary(environment, touched)
+                todo = self._round(process, todo)
+        return self._summary(environment, skipped)
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._until_s
@@ -165,15 +163,16 @@ class _Fill:
         """What has to be measured: not known, not finished, or wanted again."""
         known = {workload: self._writer.table.outcome(workload, environment) for workload in self._wanted}
         self._afresh = {workload for workload, outcome in known.items() if outcome is not None and self._again(outcome)}
-        unfinished = {
-            w for w, o in known.items() if o is None or (isinstance(o, Measurement) and o.stopped == UNFINISHED)
-        }
-        return [workload for workload in self._wanted if workload in self._afresh | unfinished]
+        unfinished = {workload for workload, outcome in known.items() if outcome is None or _is_unfinished(outcome)}
+        todo = [workload for workload in self._wanted if workload in self._afresh | unfinished]
+        self._bursts = {w: _bursts(None if w in self._afresh else known[w]) for w in todo}
+        return todo
 
-    def _round(self, process: Measurer, todo: Sequence[Workload], number: int) -> list[Workload]:
+    def _round(self, process: Measurer, todo: Sequence[Workload]) -> list[Workload]:
         """Take one burst of each; returns those that need more."""
         order = list(todo)
-        random.Random(f"{self._seed} {number}").shuffle(order)
+        # The same in every run that is left alone, and another in every round, also of one that goes on with others.
+        random.Random(f"{self._seed} {max(map(self._bursts.__getitem__, order), default=0)}").shuffle(order)
         left = set(order)
         for workload in order:
             if self._is_over():
@@ -182,7 +181,7 @@ class _Fill:
             self._done += 1
             if not _is_unfinished(outcome):
                 left.discard(workload)
-            self._tell(Progress(self._done, self._done + self._left(list(left), process.environment), outcome))
+            self._tell(Progress(self._done, self._done + self._left(left), outcome))
         return [workload for workload in todo if workload in left]
 
     def _take(self, process: Measurer, workload: Workload) -> Outcome:
@@ -190,6 +189,8 @@ class _Fill:
         burst = process.measure(workload, self._plan)
         adds = workload not in self._afresh
         self._afresh.discard(workload)
+        self._taken.add(workload)
+        self._bursts[workload] += 1
         if isinstance(burst, Failure):
             self._failed += 1
             self._writer.append(burst)
@@ -213,28 +214,27 @@ class _Fill:
         known = {precision: table.level_s(environment, precision) for environment, precision in asked}
         return {precision: level_s for precision, level_s in known.items() if level_s is not None}
 
-    def _left(self, todo: Sequence[Workload], environment: Environment) -> int:
+    def _left(self, todo: Iterable[Workload]) -> int:
         """Bursts that these workloads are sure to need."""
-        taken = (self._bursts(workload, environment) for workload in todo)
-        return sum(max(1, self._plan.least_bursts - bursts) for bursts in taken)
+        return sum(max(1, self._plan.least_bursts - self._bursts[workload]) for workload in todo)
 
-    def _bursts(self, workload: Workload, environment: Environment) -> int:
-        known = None if workload in self._afresh else self._writer.table.outcome(workload, environment)
-        return len(known.bursts) if isinstance(known, Measurement) else 0
-
-    def _summary(self, environment: Environment, touched: Sequence[Workload]) -> FillSummary:
+    def _summary(self, environment: Environment, skipped: int) -> FillSummary:
         table = self._writer.table
         outcomes = {workload: table.outcome(workload, environment) for workload in self._wanted}
         measurements = [outcome for outcome in outcomes.values() if isinstance(outcome, Measurement)]
-        endings = [outcome.stopped for w in touched if isinstance(outcome := outcomes[w], Measurement)]
+        endings = [outcome.stopped for outcome in measurements if outcome.workload in self._taken]
         return FillSummary(
             measured=len(endings),
             failed=self._failed,
-            skipped=len(self._wanted) - len(touched),
+            skipped=skipped,
             widest=max(measurements, key=lambda m: m.relative_half_width, default=None),
             failures=tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Failure)),
             ended=dict(Counter(endings)),
         )
+
+
+def _bursts(outcome: Outcome | None) -> int:
+    return len(outcome.bursts) if isinstance(outcome, Measurement) else 0
 
 
 def _is_unfinished(outcome: Outcome) -> bool:

@@ -324,14 +324,15 @@ def _row(line: bytes) -> _Row:
 
 
 def _from_schema_1(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A measurement as it is written today."""
+    """A measurement as it is written today, planned as it was taken."""
     samples = iter(row["samples_s"])
     shared = {name: row[name] for name in ("calls_per_sample", "stopped", "before", "after", "measured_at")}
     sizes = row["bursts"] or [len(row["samples_s"])]
+    if sum(sizes) != len(row["samples_s"]):
+        raise ValueError(f"bursts of {sizes} samples do not add up to {len(row['samples_s'])}")
     bursts = [{"samples_s": list(islice(samples, size)), **shared} for size in sizes]
-    if list(samples):
-        raise ValueError("bursts do not add up to the samples")
-    return {**row, "bursts": bursts}
+    plan = {"most_warm_up_s": row["plan"]["warm_up_s"], "least_bursts": len(sizes), "most_bursts": len(sizes)}
+    return {**row, "bursts": bursts, "plan": {**row["plan"], **plan}}
 
 
 def _lock(descriptor: int, path: Path) -> None:

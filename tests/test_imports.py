@@ -28,6 +28,7 @@ OPTIONAL = (
     "onnxruntime",
     "openvino",
     "pycuda",
+    "pynvml",
     "ray",
     "tensorrt",
     "tensorrt_rtx",

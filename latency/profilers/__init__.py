@@ -9,7 +9,7 @@ from importlib import metadata
 
 from devices import Device, DeviceState, unknown_name
 from latency.profiler import Profiler
-from latency.profilers.cuda_events import CudaEventsProfiler
+from latency.profilers.cuda_events import CudaEventsProfiler, is_launch_bound
 from latency.profilers.dummy import DummyProfiler
 from latency.profilers.openvino_cpu import OpenVinoProfiler
 from latency.profilers.ort_cpu import OrtCpuProfiler
@@ -37,10 +37,22 @@ _SHIPPED: tuple[type[Profiler], ...] = (
 
 def known_profilers() -> Mapping[str, type[Profiler]]:
     """All profilers by name, those of third parties included. Constructing one may raise NotAvailable."""
-    found = {profiler.name: profiler for profiler in _SHIPPED}
+    return {profiler.name: profiler for profiler in _SHIPPED} | _third_parties()[0]
+
+
+def broken_profilers() -> Mapping[str, str]:
+    """Profilers of third parties that cannot be imported: what was said, by name."""
+    return _third_parties()[1]
+
+
+def _third_parties() -> tuple[dict[str, type[Profiler]], dict[str, str]]:
+    found, broken = dict[str, type[Profiler]](), dict[str, str]()
     for entry_point in metadata.entry_points(group="paceline.profilers"):
-        found[entry_point.name] = entry_point.load()
-    return found
+        try:
+            found[entry_point.name] = entry_point.load()
+        except (ImportError, AttributeError) as error:
+            broken[entry_point.name] = f"{type(error).__name__}: {error}"
+    return found, broken
 
 
 def find_profiler(name: str) -> type[Profiler]:
@@ -72,4 +84,13 @@ def open_profiler(
     return construct(device, state, threads, options)
 
 
-__all__ = ["DummyProfiler", "OrtCpuProfiler", "find_profiler", "known_profilers", "open_profiler"]
+__all__ = [
+    "DummyProfiler",
+    "OrtCpuProfiler",
+    "ReplayProfiler",
+    "broken_profilers",
+    "find_profiler",
+    "is_launch_bound",
+    "known_profilers",
+    "open_profiler",
+]

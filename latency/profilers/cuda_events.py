@@ -25,6 +25,7 @@ from devices import (
     gpu_versions,
 )
 from latency.burst import Costs
+from latency.cuda_timing import FLUSH_PER_L2, LEAST_FLUSH_BYTES
 from latency.environment import Environment, Runtime
 from latency.measurement import Measurement
 from latency.profiler import Missing, Profiler, TimedRun
@@ -32,9 +33,6 @@ from latency.profilers.torch_modules import MEMORY_FORMATS, compiled, load_modul
 from latency.profilers.wall_clock import without_collection
 from latency.sampling import median
 from latency.workload import Workload
-
-_LEAST_FLUSH_BYTES = 64 * 2**20
-"""A small cache is flushed faster than the host launches a call; writing so much gives the host its time."""
 
 _WARM_UP_CALLS = 3
 """Before a capture: torch's own recipe, because libraries choose algorithms and workspaces in their first calls."""
@@ -151,9 +149,10 @@ class TorchGpu(Gpu):
         return replay
 
     def flush_l2(self) -> None:
-        """Write a buffer of twice the size of the cache."""
+        """Write a buffer of several times the size of the cache."""
         if self._flushed is None:
-            size = max(2 * self._cuda.get_device_properties("cuda").L2_cache_size, _LEAST_FLUSH_BYTES)
+            cache_bytes = self._cuda.get_device_properties("cuda").L2_cache_size
+            size = max(FLUSH_PER_L2 * cache_bytes, LEAST_FLUSH_BYTES)
             self._flushed = self._torch.empty(size, dtype=self._torch.uint8, device="cuda")
         self._flushed.zero_()
 

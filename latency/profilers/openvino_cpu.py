@@ -9,7 +9,8 @@ from importlib import import_module, metadata
 from typing import Any, final
 
 from devices import WrongUse
-from latency.onnx_export import OPSET, example_inputs, export_onnx
+from latency.model_files import input_arrays, onnx_model
+from latency.onnx_export import OPSET
 from latency.profiler import Missing, ProfilingError
 from latency.profilers.wall_clock import WallClockProfiler
 from latency.workload import Workload
@@ -69,7 +70,7 @@ class OpenVinoProfiler(WallClockProfiler):
         compiled = self.compiled(workload)
         request = compiled.create_infer_request()
         tensor = _openvino().Tensor
-        arrays = [x.numpy() for x in example_inputs(workload)]
+        arrays = input_arrays(workload)
         for index, array in enumerate(arrays):
             request.set_input_tensor(index, tensor(array, shared_memory=True))
         yield lambda: request.infer(share_outputs=True)
@@ -108,7 +109,7 @@ class OpenVinoProfiler(WallClockProfiler):
         if workload.precision not in _HINTS:
             raise ProfilingError("build", f"{self.name} measures {', '.join(_HINTS)}; got {workload.precision}")
         try:
-            return export_onnx(workload), _HINTS[workload.precision]
+            return onnx_model(workload), _HINTS[workload.precision]
         except (WrongUse, RuntimeError, ValueError, TypeError) as error:
             raise ProfilingError("build", f"{type(error).__name__}: {error}") from error
 

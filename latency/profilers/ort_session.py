@@ -9,7 +9,8 @@ from importlib import import_module, metadata
 from typing import Any, ClassVar
 
 from devices import WrongUse
-from latency.onnx_export import OPSET, example_inputs, export_onnx, input_names
+from latency.model_files import input_arrays, onnx_model
+from latency.onnx_export import OPSET, input_names
 from latency.profiler import Missing, ProfilingError
 from latency.profilers.ort_missing import missing_onnxruntime, ort_errors
 from latency.profilers.ort_placement import RECORD_PLACEMENT, placements, refuse_elsewhere
@@ -97,7 +98,7 @@ class OrtProfiler(WallClockProfiler):
         """A binding of example inputs and room for the output, all in the provider's memory."""
         value_of = import_module("onnxruntime").OrtValue
         binding = session.io_binding()
-        inputs = [tensor.numpy() for tensor in example_inputs(workload)]
+        inputs = input_arrays(workload)
         for name, array in zip(input_names(workload), inputs, strict=True):
             binding.bind_ortvalue_input(name, value_of.ortvalue_from_numpy(array, self.memory, 0))
         (output,) = session.get_outputs()
@@ -112,6 +113,6 @@ class OrtProfiler(WallClockProfiler):
             known = ", ".join(name for name, reason in self.precisions.items() if not reason)
             raise ProfilingError("build", f"{self.name} measures {known}; got {workload.precision}")
         try:
-            return export_onnx(workload)
+            return onnx_model(workload)
         except (WrongUse, RuntimeError, ValueError, TypeError) as error:
             raise ProfilingError("build", f"{type(error).__name__}: {error}") from error

@@ -15,7 +15,8 @@ from latency.burst import Costs
 from latency.cuda_memory import Bytes, Cuda, CudaError, find_cuda
 from latency.cuda_timing import LaunchTimer
 from latency.environment import Environment, Runtime
-from latency.onnx_export import OPSET, example_inputs, export_onnx, input_names
+from latency.model_files import onnx_model
+from latency.onnx_export import OPSET, example_inputs, input_names
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.profilers.cuda_events import driver_sensors
 from latency.tensorrt_engines import OPTIMIZATION_LEVEL, WORKSPACE_MIB, Engine, TensorRt, timing_cache_file
@@ -117,7 +118,7 @@ class TensorRtFamilyProfiler(Profiler):
     def _build(self, workload: Workload) -> bytes:
         graph = replace(workload, precision=self._tensorrt.graph_precision(workload.precision))
         try:
-            model = export_onnx(graph)
+            model = onnx_model(graph)
         except (WrongUse, RuntimeError, ValueError, TypeError) as error:
             raise ProfilingError("build", f"{type(error).__name__}: {error}") from error
         tf32 = self._options["tf32"] == "yes"

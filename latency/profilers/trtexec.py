@@ -17,7 +17,8 @@ from typing import final
 from devices import Device, DeviceState, NotAvailable, WrongUse
 from latency.burst import Costs
 from latency.environment import Environment, Runtime
-from latency.onnx_export import OPSET, export_onnx
+from latency.model_files import onnx_model
+from latency.onnx_export import OPSET
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.profilers.cuda_events import driver_sensors
 from latency.sampling import median
@@ -65,6 +66,7 @@ class TrtexecProfiler(Profiler):
 
     name = "trtexec"
     accelerator = "cuda"
+    takes_turns = False  # Its samples lie before the moment at which they are handed out.
     choices = {"launch": ("graph", "stream"), "tf32": ("no", "yes"), "timing_cache": ("none", "shared")}
 
     def __init__(
@@ -126,7 +128,7 @@ class TrtexecProfiler(Profiler):
         model, engine = folder / "model.onnx", folder / "model.engine"
         graph = replace(workload, precision=self._trtexec.graph_precision(workload.precision))
         try:
-            model.write_bytes(export_onnx(graph))
+            model.write_bytes(onnx_model(graph))
         except (WrongUse, RuntimeError, ValueError, TypeError) as error:
             raise ProfilingError("build", f"{type(error).__name__}: {error}") from error
         tf32, cache = self._options["tf32"] == "yes", self._timing_cache()

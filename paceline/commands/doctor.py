@@ -25,8 +25,16 @@ from devices import (
     read_load,
     read_state,
 )
-from latency import DummyProfiler, Missing, Profiler, known_profilers, open_profiler
-from latency.steadiness import Steadiness, probe_steadiness
+from latency import (
+    DummyProfiler,
+    Missing,
+    Profiler,
+    Steadiness,
+    broken_profilers,
+    known_profilers,
+    open_profiler,
+    probe_steadiness,
+)
 from paceline.options import Json
 from paceline.screen import say, show_json, show_table
 
@@ -161,6 +169,14 @@ def software_findings(runtimes: Iterable[_Runtime], one_folder: list[str]) -> tu
         what = "none that measures is ready"
         found.append(Finding("runtimes", "problem", what, "pip install 'paceline[ort]'"))
     return tuple(found)
+
+
+def _plug_ins() -> tuple[_Runtime, ...]:
+    """Runtimes of third parties that cannot even be imported."""
+    return tuple(
+        _Runtime(name, {}, Missing(f"its plug-in cannot be imported: {words}", ""), False)
+        for name, words in broken_profilers().items()
+    )
 
 
 def _gpus() -> tuple[list[_Gpu], str]:

@@ -84,7 +84,7 @@ def profile(
     opened = open_space(space, input_size, classes, found.precision)
     settings = profiler_settings(found, runtime, threads, options)
     path = out or Path("tables") / f"{target}.jsonl"
-    plan = SamplingPlan(precision=precision, least_bursts=min(SamplingPlan.least_bursts, rounds), most_bursts=rounds)
+    plan = SamplingPlan(precision=precision).with_rounds(rounds)
     say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
     say(f"{settings.device.describe()}, {settings.name}")
     started = time.monotonic()

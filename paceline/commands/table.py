@@ -15,7 +15,7 @@ import typer
 
 from devices import NotAvailable, read_device, read_gpu, unknown_name
 from latency import Environment, Measurement, Outcome, Workload, known_profilers
-from lut import TOLERANCE, CommonFactor, Difference, Concern, RowDifference, Table, check, compare_tables, repair
+from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Table, check, compare_tables, repair
 from paceline.options import Json
 from paceline.screen import milliseconds, share, show_json, show_table
 from paceline.short_names import natural_order, short_names

@@ -111,14 +111,15 @@ def test_held_out_networks_are_predicted_better_than_by_the_sum_or_the_best_scal
 @pytest.mark.parametrize("count", [LEAST_NETWORKS, 24])
 def test_nine_in_ten_networks_are_within_their_90_percent_interval(count: int) -> None:
     inside = []
-    for seed in range(12):
+    for seed in range(24):
         known, calibration = trial(seed, count)
         held_out = known.networks(40, 500 + seed)
         means_s, deviations_s = calibration.sums(np.array([calibration.counts(n.parts) for n in held_out]))
         measured_s = np.array([network.mean_s for network in held_out])
         wide_s = np.hypot(deviations_s, known.noise * measured_s)
         inside += list(np.abs(means_s - measured_s) < Z90 * wide_s)
-    assert 0.85 < np.mean(inside) < 0.97
+    # Networks of one machine share its calibration's error: over 24 machines the share itself varies by 1.3 %.
+    assert 0.9 - 4 * 0.013 < np.mean(inside) < 0.9 + 4 * 0.013
 
 
 def test_leaving_one_out_says_what_held_out_networks_show() -> None:
@@ -192,6 +193,27 @@ def test_two_disturbed_networks_of_ten_are_both_named() -> None:
     networks[2] = dataclasses.replace(networks[2], mean_s=1.5 * networks[2].mean_s)
     networks[5] = dataclasses.replace(networks[5], mean_s=3 * networks[5].mean_s)
     assert calibrate(known.alone, networks).outliers == (2, 5)
+
+
+def test_when_more_than_a_fifth_contradict_the_rest_all_stay() -> None:
+    known = machine(4)
+    networks = known.networks(10, 4)
+    for index, factor in ((2, 1.5), (5, 3), (8, 6)):
+        networks[index] = dataclasses.replace(networks[index], mean_s=factor * networks[index].mean_s)
+    calibration = calibrate(known.alone, networks)
+    assert calibration.outliers == ()
+    assert calibration.networks == 10
+    assert calibration.misfit > 0.3, "that the sum does not hold is said aloud"
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.5])
+def test_networks_may_take_less_or_more_than_half_of_the_sum(factor: float) -> None:
+    known = machine(2)
+    inside_s = {workload: factor * time_s for workload, time_s in known.inside_s.items()}
+    other = dataclasses.replace(known, inside_s=inside_s)
+    calibration, held_out = calibrate(other.alone, other.networks(24, 2)), other.networks(40, 502)
+    assert calibration.outliers == ()
+    assert error([calibration.estimate(network.parts).mean_s for network in held_out], held_out) < 0.025
 
 
 def test_sound_networks_are_hardly_ever_called_disturbed() -> None:

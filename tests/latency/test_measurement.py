@@ -1,9 +1,8 @@
-"""Outcomes: raw samples with what is needed to doubt them, and failures with their reasons."""
+"""Outcomes: bursts with what is needed to doubt them, and failures with their reasons."""
 
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -12,20 +11,50 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import DeviceState, WrongUse
-from latency import Environment, Failure, Measurement, joined, median, median_interval
-from tests.contracts.examples import DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, failure, measurement, network
+from latency import (
+    UNFINISHED,
+    Burst,
+    Costs,
+    Environment,
+    Failure,
+    Measurement,
+    SamplingPlan,
+    joined,
+    median,
+    median_interval,
+    robust_interval,
+)
+from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, burst, failure, measurement, network
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
+SIX = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0)
+PLAN = SamplingPlan(precision=0.05, least_bursts=6, most_bursts=9)
+
+
+def of(*bursts: Burst, plan: SamplingPlan = PLAN, **changes: Any) -> Measurement:
+    """A measurement of these bursts."""
+    return replace(measurement(), bursts=bursts, plan=plan, stopped=UNFINISHED, **changes)
+
+
+def steady(time_s: float, **changes: Any) -> Burst:
+    """A burst that says exactly that."""
+    return burst(time_s, samples_s=(time_s,) * 7, **changes)
+
+
+def slow(time_s: float, **changes: Any) -> Burst:
+    """The same, disturbed all along."""
+    return steady(time_s, disturbed=True, **changes)
+
 
 @STEADY
-@given(st.lists(st.floats(1e-9, 1e3), min_size=6, max_size=30))
-def test_a_measurement_survives_json_to_the_last_bit(samples: list[float]) -> None:
-    outcome = replace(measurement(network()), samples_s=tuple(samples))
+@given(st.lists(st.lists(st.floats(1e-9, 1e3), min_size=6, max_size=9), min_size=1, max_size=4))
+def test_a_measurement_survives_json_to_the_last_bit(bursts: list[list[float]]) -> None:
+    outcome = replace(measurement(network()), bursts=tuple(burst(samples_s=tuple(samples)) for samples in bursts))
     again = Measurement.from_json(json.loads(json.dumps(outcome.to_json())))
     assert again == outcome
-    assert again.samples_s == outcome.samples_s
+    assert again.samples_s == tuple(sample for samples in bursts for sample in samples)
     assert again.environment.digest == outcome.environment.digest
     assert again.to_json() == outcome.to_json()
 
@@ -46,142 +75,185 @@ def test_a_stored_outcome_without_a_field_is_refused(outcome: Measurement | Fail
             type(outcome).from_json(values)
 
 
-def test_statistics_come_from_the_raw_samples() -> None:
-    samples = tuple(random.Random(1).lognormvariate(0, 0.1) for _ in range(25))
-    outcome = replace(measurement(), samples_s=samples)
+def test_a_measurement_without_a_burst_is_refused() -> None:
+    with pytest.raises(WrongUse, match=f"at least one burst of samples; {block().describe()} has none"):
+        replace(measurement(), bursts=())
+
+
+def test_its_time_and_interval_are_those_of_the_times_of_its_bursts() -> None:
+    outcome = measurement(times=SIX)
+    times = tuple(burst(time_s).time_s for time_s in SIX)
+    assert outcome.burst_times_s == times
+    assert outcome.time_s == median(times)
+    assert outcome.interval_s == robust_interval(times)
+    low, high = outcome.interval_s
+    assert outcome.relative_half_width == pytest.approx(max(high / outcome.time_s - 1, 1 - low / outcome.time_s))
+
+
+def test_a_single_burst_has_the_interval_of_its_samples_around_its_time() -> None:
+    samples = tuple(1 + 0.01 * step for step in range(9))
+    outcome = of(burst(samples_s=samples))
     low, high = median_interval(samples)
-    assert outcome.median_s == median(samples)
-    assert outcome.interval_s == (low, high)
-    assert outcome.relative_half_width == max(high / outcome.median_s - 1, 1 - low / outcome.median_s)
+    assert outcome.time_s == samples[2]
+    assert outcome.interval_s == pytest.approx((1.02 * low / samples[4], 1.02 * high / samples[4]))
 
 
-def test_its_estimate_is_the_median_with_the_deviation_its_interval_stands_for() -> None:
-    outcome = replace(measurement(), samples_s=(0.9, 1.0, 1.0, 1.0, 1.0, 1.1))
-    assert (outcome.estimate().mean_s, outcome.estimate().source) == (1.0, "measured")
-    assert outcome.estimate().standard_deviation_s == pytest.approx(0.1 / 1.96, rel=1e-4)
+def test_its_estimate_is_its_time_with_the_deviation_its_interval_stands_for() -> None:
+    outcome = measurement(times=SIX)
+    low, high = outcome.interval_s
+    assert (outcome.estimate().mean_s, outcome.estimate().source) == (outcome.time_s, "measured")
+    assert outcome.estimate().standard_deviation_s == pytest.approx((high - low) / 2 / 1.96, rel=1e-4)
     assert outcome.estimate().interval_s == pytest.approx(outcome.interval_s, rel=1e-4)
 
 
+def test_samples_discarded_ones_and_the_moment_are_those_of_all_bursts() -> None:
+    outcome = of(steady(2.0, discarded=3), steady(1.0, discarded=4, measured_at="2025-01-01T00:00:00+00:00"))
+    assert outcome.samples_s == (2.0,) * 7 + (1.0,) * 7
+    assert outcome.discarded == 7
+    assert outcome.measured_at == "2025-01-01T00:00:00+00:00"
+
+
+def test_disturbed_bursts_are_left_out_where_enough_others_are_known() -> None:
+    outcome = of(slow(1.5), steady(1.0), steady(1.02), slow(1.6), steady(0.98), steady(1.0))
+    assert outcome.burst_times_s == (1.0, 1.02, 0.98, 1.0)
+    assert outcome.time_s == 1.0
+
+
+def test_disturbed_bursts_serve_where_too_few_others_are_known() -> None:
+    outcome = of(slow(1.5), steady(1.0), steady(1.02), slow(1.6), steady(0.98))
+    assert outcome.burst_times_s == (1.5, 1.0, 1.02, 1.6, 0.98)
+
+
+def test_enough_is_what_the_plan_wants_where_that_is_little() -> None:
+    plan = SamplingPlan(least_bursts=1, most_bursts=3)
+    outcome = of(slow(1.5), steady(1.0), plan=plan)
+    assert outcome.burst_times_s == (1.0,)
+    assert outcome.interval_s == (1.0, 1.0)  # Of the samples that count, and not of the disturbed ones.
+
+
+def test_bursts_are_brought_to_the_level_of_the_quiet_machine() -> None:
+    outcome = of(steady(1.1, sentinel_s=1.1e-4), steady(1.0, sentinel_s=1e-4), level_s=1e-4)
+    assert outcome.burst_times_s == pytest.approx((1.0, 1.0))
+    assert replace(outcome, level_s=2e-4).burst_times_s == pytest.approx((2.0, 2.0))
+
+
+def test_without_a_level_or_a_sentinel_bursts_are_left_as_they_are() -> None:
+    assert of(steady(1.1, sentinel_s=1.1e-4)).burst_times_s == (1.1,)
+    assert of(steady(1.1), level_s=1e-4).burst_times_s == (1.1,)
+
+
+def test_the_level_is_not_written_because_it_belongs_to_the_table() -> None:
+    outcome = of(steady(1.1, sentinel_s=1.1e-4), level_s=1e-4)
+    assert Measurement.from_json(outcome.to_json()) == replace(outcome, level_s=None)
+
+
+def test_bursts_that_agree_once_brought_to_the_level_are_precise() -> None:
+    bursts = [steady(1 + step / 10, sentinel_s=1 + step / 10) for step in range(6)]
+    assert of(*bursts).reason_to_end() is None
+    assert of(*bursts, level_s=1.0).reason_to_end() == "precise"
+
+
+def test_disturbed_bursts_end_a_measurement_only_by_their_number() -> None:
+    bursts = [*[steady(1.0)] * 5, *[slow(1.5)] * 3]
+    assert of(*bursts).reason_to_end() is None
+    assert of(*bursts, slow(1.5)).reason_to_end() == "most bursts"
+    assert of(*bursts, steady(1.0)).reason_to_end() == "precise"
+
+
+def test_costs_are_the_most_memory_and_the_medians_of_the_others() -> None:
+    costs = [Costs(100, 1.0, 1.0), Costs(300, 9.0, 3.0), Costs(200, 2.0), Costs()]
+    assert of(*[burst(costs=cost) for cost in costs]).costs == Costs(300, 2.0, 2.0)
+
+
+def test_unknown_costs_stay_unknown() -> None:
+    assert of(burst(), burst()).costs == Costs()
+
+
 def test_a_clean_measurement_has_no_problems() -> None:
-    assert measurement().problems() == []
+    assert measurement(times=SIX).problems() == []
+
+
+def test_few_bursts_none_of_them_disturbed_are_no_problem_by_themselves() -> None:
+    assert of(steady(1.0), steady(1.0)).problems() == []
 
 
 def test_unknown_states_are_no_problem() -> None:
-    assert replace(measurement(), before=DeviceState(), after=DeviceState()).problems() == []
+    assert of(*[steady(1.0, before=DeviceState(), after=DeviceState())] * 6).problems() == []
+
+
+def test_one_burst_is_a_problem_because_processes_differ() -> None:
+    assert measurement().problems() == [
+        "one burst in one process: what differs between processes is not in its interval"
+    ]
 
 
 def test_a_wide_interval_is_a_problem_and_says_what_to_do() -> None:
-    outcome = replace(measurement(), samples_s=(1.0, 1.0, 1.0, 1.0, 1.0, 1.2), stopped="time limit")
+    outcome = measurement(times=(1.0, 1.1, 0.9, 1.2, 0.8, 1.0), stopped="most bursts")
     (problem,) = outcome.problems()
-    assert problem.startswith("its 95 % interval is 20% wide to one side after 6 samples (time limit): ")
+    width = f"{outcome.relative_half_width:.0%}"
+    assert problem.startswith(f"its 95 % interval is {width} wide to one side after 6 bursts (most bursts): ")
     assert problem.endswith("close other programs and measure it again")
-    assert replace(outcome, samples_s=(1.0, 1.0, 1.0, 1.0, 1.0, 1.04)).problems() == []
+
+
+def test_the_wide_interval_of_one_burst_is_told_by_its_samples() -> None:
+    outcome = of(burst(samples_s=(1.0, 1.0, 1.0, 1.0, 1.0, 1.2)))
+    assert outcome.problems()[0].startswith("its 95 % interval is 20% wide to one side after 6 samples (unfinished): ")
 
 
 @pytest.mark.parametrize(("load", "busy"), [(4.5, False), (4.7, True)])
 def test_a_busy_machine_is_a_problem(load: float, busy: bool) -> None:
-    problems = replace(measurement(), before=DeviceState(load_1min=load)).problems()
+    problems = of(*[steady(1.0, before=DeviceState(load_1min=load))] * 6).problems()
     assert problems == (
         ["the load was 4.7 on 4 cores when it began: close other programs and measure it again"] if busy else []
     )
 
 
+def test_a_load_that_most_bursts_did_not_see_is_no_problem() -> None:
+    busy = steady(1.0, before=DeviceState(load_1min=64.0))
+    assert of(busy, *[steady(1.0)] * 5).problems() == []
+
+
 def test_a_load_of_unknown_many_cores_is_no_problem() -> None:
     environment = Environment(replace(DEVICE, cores=None), RUNTIME)
-    assert replace(measurement(environment=environment), before=DeviceState(load_1min=64.0)).problems() == []
+    outcome = of(*[steady(1.0, before=DeviceState(load_1min=64.0))] * 6, environment=environment)
+    assert outcome.problems() == []
 
 
 @pytest.mark.parametrize(("after", "throttled"), [(3, False), (4, True), (None, False)])
-def test_throttling_while_it_ran_is_a_problem(after: int | None, throttled: bool) -> None:
-    before = DeviceState(throttle_count=3)
-    problems = replace(measurement(), before=before, after=DeviceState(throttle_count=after)).problems()
+def test_throttling_while_any_burst_ran_is_a_problem(after: int | None, throttled: bool) -> None:
+    hot = steady(1.0, before=DeviceState(throttle_count=3), after=DeviceState(throttle_count=after))
+    problems = of(*[steady(1.0)] * 5, hot).problems()
     assert problems == (["the processor throttled while it ran: let it cool and measure it again"] * throttled)
 
 
+@pytest.mark.parametrize(("discarded", "many"), [(7, False), (8, True)])
+def test_more_samples_thrown_away_than_kept_are_a_problem(discarded: int, many: bool) -> None:
+    problems = of(*[steady(1.0, discarded=discarded)] * 2).problems()
+    words = "16 of 30 samples were disturbed and thrown away: close other programs and measure it again"
+    assert problems == [words] * many
+
+
+@pytest.mark.parametrize(("quiet", "enough"), [(3, False), (4, True)])
+def test_disturbed_bursts_are_a_problem_where_they_had_to_serve(quiet: int, enough: bool) -> None:
+    problems = of(*[steady(1.0)] * quiet, *[slow(1.0)] * 2).problems()
+    words = f"2 of {quiet + 2} bursts were disturbed from beginning to end: close other programs and measure it again"
+    assert problems == ([] if enough else [words])
+
+
 def test_all_problems_are_said() -> None:
-    outcome = replace(
-        measurement(),
+    worst = burst(
         samples_s=(1.0, 1.0, 1.0, 1.0, 1.0, 1.2),
         before=DeviceState(load_1min=9.0, throttle_count=0),
         after=DeviceState(throttle_count=1),
+        discarded=9,
+        disturbed=True,
     )
-    assert len(outcome.problems()) == 3
+    assert len(of(worst).problems()) == 6
 
 
-CHANGES: list[dict[str, Any]] = [
-    {"device": OTHER_DEVICE},
-    {"runtime": replace(RUNTIME, name="other")},
-    {"runtime": replace(RUNTIME, versions={"examplert": "1.3"})},
-    {"runtime": replace(RUNTIME, versions={"examplert": "1.2", "torch": "2"})},
-    {"runtime": replace(RUNTIME, threads=2)},
-    {"runtime": replace(RUNTIME, options={"mode": "slow"})},
-    {"runtime": replace(RUNTIME, options={})},
-]
-
-WORDS = [
-    "name: Example 3000 there, Example 4000 here",
-    "runtime: example there, other here",
-    "examplert: 1.2 there, 1.3 here",
-    "torch: None there, 2 here",
-    "threads: 1 there, 2 here",
-    "mode: fast there, slow here",
-    "mode: fast there, None here",
-]
-
-
-@pytest.mark.parametrize(("change", "words"), list(zip(CHANGES, WORDS, strict=True)), ids=WORDS)
-def test_environments_that_differ_have_different_digests_and_say_how(change: dict[str, Any], words: str) -> None:
-    other = replace(ENVIRONMENT, **change)
-    assert other.digest != ENVIRONMENT.digest
-    assert ENVIRONMENT.differences(other) == words
-
-
-def test_several_differences_are_all_said() -> None:
-    other = Environment(OTHER_DEVICE, replace(RUNTIME, threads=2))
-    assert ENVIRONMENT.differences(other) == "name: Example 3000 there, Example 4000 here; threads: 1 there, 2 here"
-
-
-def test_equal_environments_differ_in_nothing() -> None:
-    versions = {"b": "2", "a": "1"}
-    one = replace(ENVIRONMENT, runtime=replace(RUNTIME, versions=versions))
-    other = replace(ENVIRONMENT, runtime=replace(RUNTIME, versions=dict(reversed(versions.items()))))
-    assert one.digest == other.digest
-    assert one.differences(other) == ""
-
-
-def test_an_environment_survives_json() -> None:
-    again = Environment.from_json(json.loads(json.dumps(ENVIRONMENT.to_json())))
-    assert (again, again.digest) == (ENVIRONMENT, ENVIRONMENT.digest)
-
-
-def test_an_environment_is_described_in_one_line() -> None:
-    assert ENVIRONMENT.describe() == "Example 3000 (x86_64, 4 cores, 8 GiB), example, 1 thread (examplert 1.2)"
-    assert replace(RUNTIME, threads=2).describe() == "example, 2 threads (examplert 1.2)"
-
-
-def test_bursts_are_the_independent_samples() -> None:
-    slow, fast = (replace(measurement(), samples_s=(time_s,) * 7) for time_s in (2.0, 1.0))
-    outcome = joined([slow, fast, fast, fast, fast, fast])
-    assert outcome.bursts == (7,) * 6
-    assert len(outcome.samples_s) == 42
-    assert outcome.median_s == 1.0
-    assert outcome.interval_s == (1.0, 2.0)
-    assert outcome.relative_half_width == 1.0
-    assert outcome.problems() == [
-        "its 95 % interval is 100% wide to one side over 6 turns: close other programs and measure it again"
-    ]
-    assert Measurement.from_json(json.loads(json.dumps(outcome.to_json()))) == outcome
-
-
-def test_joined_bursts_have_the_state_before_the_first_and_after_the_last() -> None:
-    first = replace(measurement(), before=DeviceState(load_1min=1.0), calls_per_sample=3)
-    last = replace(measurement(), after=DeviceState(load_1min=2.0), calls_per_sample=2)
-    outcome = joined([first, last])
-    assert (outcome.before, outcome.after) == (first.before, last.after)
-    assert outcome.calls_per_sample == 2
-
-
-@pytest.mark.parametrize("bursts", [(1,), (99,), (0,)])
-def test_bursts_that_do_not_add_up_are_refused(bursts: tuple[int, ...]) -> None:
-    with pytest.raises(WrongUse, match="Bursts must add up"):
-        replace(measurement(), samples_s=(1.0,) * 7, bursts=bursts)
+def test_joined_measurements_have_all_bursts_and_end_as_the_second_did() -> None:
+    first, second = measurement(times=(1.0, 2.0), stopped="unfinished"), measurement(times=(3.0,), stopped="precise")
+    outcome = joined(first, second)
+    assert outcome.bursts == (*first.bursts, *second.bursts)
+    assert outcome.stopped == "precise"
+    assert (outcome.workload, outcome.environment) == (block(), ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""The plan, the median and its interval, and when to stop."""
+"""The plan, the statistics, and when to stop: a warm-up, a burst, a measurement."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 import math
 import random
 import statistics
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import SamplingPlan, median, median_interval, relative_half_width
-from latency.sampling import reason_to_stop
+from latency import SamplingPlan, median, median_interval, reason_to_end, robust_interval
+from latency.sampling import Samples, WarmUp, lower_quartile, reason_to_stop, relative_half_width
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
@@ -93,6 +95,10 @@ def test_the_relative_width_is_that_of_the_larger_side() -> None:
         ({"least_s": -0.1}, "least_s must be 0 or more"),
         ({"least_s": 0.0, "limit_s": 0.0}, "limit_s must be above least_s"),
         ({"least_s": 0.5, "limit_s": 0.5}, "limit_s must be above least_s"),
+        ({"warm_up_s": 0.5, "most_warm_up_s": 0.4}, "most_warm_up_s must be at least warm_up_s"),
+        ({"least_bursts": 0}, "least_bursts must be 1 or more"),
+        ({"least_bursts": 5, "most_bursts": 4}, "most_bursts must be at least least_bursts"),
+        ({"most_warm_up_s": math.nan}, "most_warm_up_s"),
         ({"warm_up_s": math.nan}, "warm_up_s"),
         ({"sample_s": math.nan}, "sample_s"),
         ({"least_s": math.nan}, "least_s"),
@@ -115,6 +121,8 @@ def test_a_plan_that_makes_no_sense_is_refused_with_its_values(change: dict[str,
         {"least_samples": 6, "most_samples": 6},
         {"precision": 0.99},
         {"least_s": 0.0, "limit_s": 1e-9},
+        {"warm_up_s": 0.5, "most_warm_up_s": 0.5},
+        {"least_bursts": 1, "most_bursts": 1},
     ],
 )
 def test_a_plan_at_the_edge_is_taken(change: dict[str, Any]) -> None:
@@ -170,3 +178,258 @@ def test_a_looser_precision_never_stops_later() -> None:
     counts = [stopped(precision) for precision in (0.2, 0.05, 0.02, 0.01, 0.001)]
     assert all(loose <= tight for loose, tight in pairwise(counts))
     assert counts[0] < counts[-1] == 200
+
+
+@STEADY
+@given(SAMPLES)
+def test_the_lower_quartile_is_that_of_numpy(samples: list[float]) -> None:
+    assert lower_quartile(samples) == pytest.approx(np.quantile(samples, 0.25), rel=1e-12)
+
+
+def test_the_lower_quartile_does_not_mind_a_disturbed_half() -> None:
+    quiet, disturbed = [1.0, 1.01, 1.02, 0.99] * 3, [1.3, 1.2, 2.0, 9.0] * 3
+    assert lower_quartile(quiet + disturbed) == pytest.approx(1.0, abs=0.02)
+
+
+Draw = Callable[[random.Random], float]
+
+
+def normal(draw: random.Random) -> float:
+    return 1 + 0.01 * draw.gauss(0, 1)
+
+
+def student(draw: random.Random) -> float:
+    """Of 3 degrees of freedom: a normal number over the root of a third of a chi-square of 3."""
+    return 1 + 0.01 * draw.gauss(0, 1) / math.sqrt(draw.gammavariate(1.5, 2) / 3)
+
+
+def disturbed(draw: random.Random) -> float:
+    """A fifth are 10 % slower, which is ten times the spread of the others."""
+    return normal(draw) + 0.1 * (draw.random() < 0.2)
+
+
+def wild(draw: random.Random) -> float:
+    """A fifth scatter ten times as much."""
+    return 1 + (0.1 if draw.random() < 0.2 else 0.01) * draw.gauss(0, 1)
+
+
+@pytest.mark.parametrize("law", [normal, student, disturbed, wild], ids=lambda law: str(law.__name__))
+@pytest.mark.parametrize(
+    ("count", "least", "most"),
+    [(3, 0.84, 0.91), (5, 0.88, 0.94), (6, 0.91, 0.96), (7, 0.91, 0.96), (9, 0.91, 0.96), (12, 0.91, 0.96)],
+)
+def test_the_robust_interval_covers_what_its_docstring_says(law: Draw, count: int, least: float, most: float) -> None:
+    draw, trials, hits = random.Random(f"{law.__name__} {count}"), 2000, 0
+    for _ in range(trials):
+        low, high = robust_interval([law(draw) for _ in range(count)])
+        hits += low <= 1 <= high
+    chance = 3 * math.sqrt(0.05 * 0.95 / trials)
+    assert least - chance < hits / trials < most + chance
+
+
+def test_one_time_that_is_far_off_hardly_widens_the_robust_interval() -> None:
+    times = [1.0, 1.01, 0.99, 1.02, 0.98, 1.0]
+    low, high = robust_interval(times)
+    spoilt_low, spoilt_high = robust_interval([*times, 50.0])
+    assert spoilt_high - spoilt_low < 1.2 * (high - low)
+    assert (spoilt_low, spoilt_high) == pytest.approx((1, 1), abs=0.03)
+
+
+def test_the_robust_interval_of_one_number_is_as_wide_as_the_number() -> None:
+    assert robust_interval([3.0]) == (0.0, 6.0)
+
+
+def test_the_robust_interval_never_goes_below_nothing() -> None:
+    assert robust_interval([1.0, 2.0])[0] == 0.0
+
+
+@STEADY
+@given(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=30))
+def test_the_robust_interval_holds_the_median_in_any_order(times: list[float]) -> None:
+    low, high = robust_interval(times)
+    assert low <= median(times) <= high
+    assert robust_interval(times[::-1]) == (low, high)
+
+
+PATIENT = SamplingPlan(precision=0.01, least_bursts=6, most_bursts=20)
+CLOSE = (1.0, 1.001, 0.999, 1.002, 0.998, 1.0)
+APART = (1.0, 1.1, 0.9, 1.2, 0.8, 1.05)
+
+
+def test_bursts_that_agree_are_precise_at_the_least_number_of_them() -> None:
+    assert reason_to_end(CLOSE[:5], 5, PATIENT) is None
+    assert reason_to_end(CLOSE, 6, PATIENT) == "precise"
+
+
+def test_bursts_that_do_not_agree_yet_need_more() -> None:
+    assert reason_to_end(APART, 6, PATIENT) is None
+
+
+DRIFT = tuple(1 + 0.02 * burst for burst in range(20))
+"""A machine that grows slower and slower: the longer it is watched, the further apart its times."""
+
+
+def test_an_interval_that_more_bursts_do_not_narrow_is_a_plateau() -> None:
+    verdicts = [reason_to_end(DRIFT[:count], count, PATIENT) for count in range(1, 11)]
+    assert verdicts == [None] * 9 + ["noise plateau"]  # Four bursts more than the least, and not before.
+
+
+def test_an_interval_that_more_bursts_narrow_is_no_plateau() -> None:
+    states = (1.0, 1.1, 0.9) * 6
+    verdicts = [reason_to_end(states[:count], count, PATIENT) for count in range(1, 19)]
+    assert verdicts == [None] * 18
+
+
+def test_the_most_bursts_end_a_measurement_whatever_they_say() -> None:
+    assert reason_to_end(APART, 20, PATIENT) == "most bursts"
+    assert reason_to_end(CLOSE, 20, PATIENT) == "precise"
+
+
+def test_disturbed_bursts_count_towards_the_most_and_not_towards_the_least() -> None:
+    assert reason_to_end(CLOSE[:5], 12, PATIENT) is None
+    assert reason_to_end(CLOSE, 12, PATIENT) == "precise"
+    assert reason_to_end((), 19, PATIENT) is None
+    assert reason_to_end((), 20, PATIENT) == "most bursts"
+
+
+def test_one_burst_is_never_precise_and_may_be_all_that_is_wanted() -> None:
+    assert reason_to_end([1.0], 1, SamplingPlan(least_bursts=1, most_bursts=2)) is None
+    assert reason_to_end([1.0], 1, SamplingPlan(least_bursts=1, most_bursts=1)) == "most bursts"
+
+
+def warmed(plan: SamplingPlan, calls_s: Sequence[float]) -> tuple[int, WarmUp]:
+    """How many calls the warm-up took, the last time repeated for ever."""
+    warm_up, taken = WarmUp(plan), 0
+    while warm_up.go_on():
+        warm_up.take(calls_s[min(taken, len(calls_s) - 1)])
+        taken += 1
+    return taken, warm_up
+
+
+WARM = SamplingPlan(warm_up_s=0.1, most_warm_up_s=1.0, sample_s=0.004)
+
+
+def test_warming_up_takes_as_long_as_planned() -> None:
+    calls, _ = warmed(WARM, [0.01])
+    assert calls == 1 + 10 or calls == 1 + 11  # Ten times a hundredth is a tenth, but for the rounding.
+
+
+def test_a_slow_first_call_warms_nothing_up() -> None:
+    calls, warm_up = warmed(WARM, [30.0, 0.01])  # It compiled.
+    assert 11 <= calls <= 12
+    assert warm_up.calls_per_sample() == 1
+    assert warmed(WARM, [30.0, 0.0005])[1].calls_per_sample() == 8
+
+
+def test_warming_up_goes_on_while_calls_grow_faster() -> None:
+    falling = [0.05 * 0.9**step for step in range(13)]
+    calls, _ = warmed(WARM, falling)
+    spent_s = sum(falling[1:4])
+    assert spent_s > WARM.warm_up_s
+    assert 13 < calls < 20  # A tenth faster from call to call is warm only once it has stopped.
+
+
+def test_warming_up_that_never_settles_ends_all_the_same() -> None:
+    falling = [0.1 * 0.93**step for step in range(400)]
+    calls, _ = warmed(WARM, falling)
+    assert WARM.most_warm_up_s <= sum(falling[1:calls]) < WARM.most_warm_up_s + 0.1
+
+
+def test_noise_is_not_taken_for_growing_faster() -> None:
+    draw = random.Random(3)
+    calls, _ = warmed(WARM, [0.01 * draw.uniform(0.99, 1.01) for _ in range(100)])
+    assert calls <= 13
+
+
+def test_without_a_warm_up_one_call_sizes_the_samples() -> None:
+    calls, warm_up = warmed(SamplingPlan(warm_up_s=0.0, sample_s=0.004), [0.0011])
+    assert (calls, warm_up.calls_per_sample()) == (1, 4)
+
+
+@pytest.mark.parametrize("call_s", [0.0, -1.0, 1e-9])
+def test_a_clock_that_hardly_moves_groups_no_more_than_so_many_calls(call_s: float) -> None:
+    calls, warm_up = warmed(WARM, [call_s])
+    assert calls == 10_000
+    assert warm_up.calls_per_sample() == 10_000
+
+
+BURST = SamplingPlan(
+    least_samples=6, least_s=0.0, most_samples=20, precision=0.01, limit_s=1.0, warm_up_s=0.0, sample_s=1.0
+)
+
+
+def taken(*times: tuple[float, bool], plan: SamplingPlan = BURST) -> Samples:
+    """Samples that took so long and were disturbed or not; the sentinel took a tenth of each."""
+    samples = Samples(plan)
+    for time_s, is_disturbed in times:
+        samples.take(time_s, disturbed=is_disturbed, sentinel_s=time_s / 10)
+    return samples
+
+
+QUIET, SLOW = (1.0, False), (1.5, True)
+
+
+def test_quiet_samples_are_kept_in_the_order_they_were_taken() -> None:
+    samples = taken((1.0, False), (1.3, False), (0.9, False))
+    assert samples.kept() == (1.0, 1.3, 0.9)
+    assert (samples.discarded, samples.are_disturbed) == (0, False)
+    assert samples.sentinel_s() == pytest.approx(0.1)
+
+
+def test_disturbed_samples_are_set_aside_with_what_the_sentinel_saw_beside_them() -> None:
+    samples = taken(SLOW, QUIET, SLOW, QUIET, QUIET, SLOW)
+    assert samples.kept() == (1.0, 1.0, 1.0)
+    assert (samples.discarded, samples.are_disturbed) == (3, False)
+    assert samples.sentinel_s() == pytest.approx(0.1)
+
+
+def test_with_hardly_any_quiet_sample_all_are_kept_in_their_order() -> None:
+    samples = taken(SLOW, QUIET, SLOW, QUIET, SLOW)
+    assert samples.kept() == (1.5, 1.0, 1.5, 1.0, 1.5)
+    assert (samples.discarded, samples.are_disturbed) == (0, True)
+    assert samples.sentinel_s() == pytest.approx(0.15)
+
+
+def test_few_samples_that_are_all_quiet_are_not_disturbed() -> None:
+    assert not taken(QUIET, QUIET).are_disturbed
+
+
+def test_without_a_sentinel_nothing_is_said_of_it() -> None:
+    samples = Samples(BURST)
+    samples.take(1.0, disturbed=False)
+    assert samples.sentinel_s() is None
+
+
+def test_only_quiet_samples_make_a_burst_precise() -> None:
+    mixed = taken(*[QUIET] * 5, *[SLOW] * 8)
+    assert mixed.go_on(0.5)
+    assert mixed.stopped == ""
+    mixed.take(1.0, disturbed=False)
+    assert not mixed.go_on(0.5)
+    assert mixed.stopped == "precise"
+
+
+def test_a_burst_waits_for_quiet_samples_three_times_as_long_as_it_may_take_and_no_longer() -> None:
+    samples = taken(*[SLOW] * 9)
+    assert samples.go_on(2.9)
+    assert not samples.go_on(3.0)
+    assert (samples.stopped, samples.are_disturbed, len(samples.kept())) == ("time limit", True, 9)
+
+
+def test_impatience_leaves_the_quiet_samples_there_are() -> None:
+    samples = taken(*[SLOW] * 9, *[QUIET] * 3)
+    assert samples.go_on(2.9)
+    assert not samples.go_on(3.0)
+    assert (samples.kept(), samples.discarded) == ((1.0,) * 3, 9)
+
+
+def test_disturbed_or_not_six_samples_are_owed() -> None:
+    assert taken(*[SLOW] * 5).go_on(99.0)
+    assert not taken(*[SLOW] * 6).go_on(99.0)
+    slow_plan = SamplingPlan(least_samples=15, limit_s=1.0)
+    assert not taken(*[SLOW] * 6, plan=slow_plan).go_on(99.0)
+    assert not taken(*[QUIET] * 6, plan=slow_plan).go_on(99.0)
+
+
+def test_few_quiet_samples_go_on_without_end_of_time() -> None:
+    assert taken(*[QUIET] * 5).go_on(99.0)
