@@ -5,7 +5,16 @@ from latency.calibration import Calibration, LeaveOneOut, WholeNetwork, calibrat
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
-from latency.measurement import UNFINISHED, Failure, Measurement, Outcome, joined
+from latency.measurement import (
+    EXCESS_LOAD,
+    MOST_DISTURBED,
+    UNFINISHED,
+    WIDE_INTERVAL,
+    Failure,
+    Measurement,
+    Outcome,
+    joined,
+)
 from latency.onnx_export import (
     OPSET,
     build_module,
@@ -33,11 +42,14 @@ from latency.steadiness import Steadiness, probe_steadiness
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
 __all__ = [
+    "EXCESS_LOAD",
+    "MOST_DISTURBED",
     "NOTHING",
     "OPERATORS",
     "OPSET",
     "PRECISION_BYTES",
     "UNFINISHED",
+    "WIDE_INTERVAL",
     "Burst",
     "Calibration",
     "Costs",

@@ -75,9 +75,8 @@ class Burst:
     costs: Costs = field(default_factory=Costs)
 
     def __post_init__(self) -> None:
-        numbers = all(
-            0 < sample < math.inf for sample in (*self.samples_s, 1.0 if self.sentinel_s is None else self.sentinel_s)
-        )
+        looks_s = () if self.sentinel_s is None else (self.sentinel_s,)
+        numbers = all(0 < sample < math.inf for sample in (*self.samples_s, *looks_s))
         if not self.samples_s or not numbers or self.calls_per_sample < 1 or self.discarded < 0:
             raise WrongUse(
                 f"A measurement needs samples that are finite numbers above 0 s, of at least 1 call each; got "

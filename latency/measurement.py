@@ -14,13 +14,13 @@ from latency.estimate import Estimate
 from latency.sampling import Z95, SamplingPlan, median, median_interval, reason_to_end, robust_interval
 from latency.workload import Workload
 
-_WIDE_INTERVAL = 0.05
+WIDE_INTERVAL = 0.05
 """Above this relative half-width two blocks that differ by a tenth can no longer be told apart."""
 
-_EXCESS_LOAD = 0.5
+EXCESS_LOAD = 0.5
 """Load above the number of cores at which a measurement certainly had to share the core it ran on."""
 
-_MOST_DISCARDED = 0.5
+MOST_DISTURBED = 0.5
 """When more samples than this share were disturbed, those that were kept are unlikely to be undisturbed."""
 
 _ENOUGH_BURSTS = 4
@@ -93,10 +93,11 @@ class Measurement:
 
         Disturbed bursts are left out where enough others are known.
         """
-        return tuple(self._corrected_s(burst) for burst in self._usable)
+        return tuple(self._corrected_s(burst) for burst in self.usable_bursts)
 
     @property
-    def _usable(self) -> tuple[Burst, ...]:
+    def usable_bursts(self) -> tuple[Burst, ...]:
+        """The bursts that ``burst_times_s`` goes by: the undisturbed ones, or all where those are too few."""
         return self._quiet if self._has_enough_quiet else self.bursts
 
     @property
@@ -130,7 +131,7 @@ class Measurement:
         """
         if len(self.burst_times_s) > 1:
             return robust_interval(self.burst_times_s)
-        samples_s = self._usable[0].samples_s
+        samples_s = self.usable_bursts[0].samples_s
         low, high = median_interval(samples_s)
         centre = median(samples_s)
         return self.time_s * low / centre, self.time_s * high / centre
@@ -149,23 +150,23 @@ class Measurement:
     def problems(self) -> list[str]:
         """Reasons not to trust this number, in words; empty when none is known."""
         found = []
-        if self.relative_half_width > _WIDE_INTERVAL:
+        if self.relative_half_width > WIDE_INTERVAL:
             taken = f"{len(self.bursts)} bursts" if len(self.bursts) > 1 else f"{len(self.samples_s)} samples"
             found.append(
                 f"its 95 % interval is {self.relative_half_width:.0%} wide to one side after {taken} ({self.stopped}): "
                 "close other programs and measure it again"
             )
-        if len(self.bursts) == 1:
-            found.append("one burst in one process: what differs between processes is not in its interval")
+        if len({burst.process or number for number, burst in enumerate(self.bursts)}) == 1:
+            found.append("all in one process: what differs between processes is not in its interval")
         tried = self.discarded + len(self.samples_s)
-        if self.discarded > _MOST_DISCARDED * tried:
+        if self.discarded > MOST_DISTURBED * tried:
             found.append(
                 f"{self.discarded} of {tried} samples were disturbed and thrown away: "
                 "close other programs and measure it again"
             )
         cores = self.environment.device.cores
         loads = [burst.before.load_1min for burst in self.bursts if burst.before.load_1min is not None]
-        if loads and cores and median(loads) > cores + _EXCESS_LOAD:
+        if loads and cores and median(loads) > cores + EXCESS_LOAD:
             found.append(
                 f"the load was {median(loads):.1f} on {cores} cores when it began: "
                 "close other programs and measure it again"

@@ -6,12 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from latency import UNFINISHED, Measurement, median
-
-_WIDE_INTERVAL = 0.05
-_MOST_DISTURBED = 0.5
-_EXCESS_LOAD = 0.5
-# These bounds are those of Measurement.problems; what only that knows of is found as "other doubts".
+from latency import EXCESS_LOAD, MOST_DISTURBED, UNFINISHED, WIDE_INTERVAL, Measurement, median
 
 
 class Doubt(NamedTuple):
@@ -39,18 +34,15 @@ def process_times_s(measurement: Measurement) -> tuple[float, ...]:
 
     Bursts of one process are no independent witnesses. Those that name no process are taken to be one each.
     """
-    times_s = measurement.burst_times_s
-    # Where it gives fewer times than it has bursts, the disturbed ones were left out.
-    whole = len(times_s) == len(measurement.bursts)
-    bursts = [burst for burst in measurement.bursts if whole or not burst.disturbed]
+    bursts = zip(measurement.usable_bursts, measurement.burst_times_s, strict=True)
     logarithms: dict[str, list[float]] = {}
-    for number, (burst, time_s) in enumerate(zip(bursts, times_s, strict=True)):
+    for number, (burst, time_s) in enumerate(bursts):
         logarithms.setdefault(burst.process or f"unnamed {number}", []).append(math.log(time_s))
     return tuple(math.exp(math.fsum(taken) / len(taken)) for taken in logarithms.values())
 
 
 def _width(measurement: Measurement) -> float:
-    return max(0.0, measurement.relative_half_width - _WIDE_INTERVAL)
+    return max(0.0, measurement.relative_half_width - WIDE_INTERVAL)
 
 
 def _taken(measurement: Measurement) -> int:
@@ -63,7 +55,7 @@ def _disturbed(measurement: Measurement) -> int:
 
 
 def _disturbance(measurement: Measurement) -> float:
-    return max(0.0, _disturbed(measurement) / _taken(measurement) - _MOST_DISTURBED)
+    return max(0.0, _disturbed(measurement) / _taken(measurement) - MOST_DISTURBED)
 
 
 def _excess_load(measurement: Measurement) -> float:
@@ -71,7 +63,7 @@ def _excess_load(measurement: Measurement) -> float:
     cores = measurement.environment.device.cores
     loads = [burst.before.load_1min for burst in measurement.bursts if burst.before.load_1min is not None]
     excess = median(loads) - cores if loads and cores else 0.0
-    return excess if excess > _EXCESS_LOAD else 0.0
+    return excess if excess > EXCESS_LOAD else 0.0
 
 
 def _throttlings(measurement: Measurement) -> float:
@@ -96,7 +88,7 @@ def _other(measurement: Measurement) -> float:
 _NAMED = (
     Doubt(
         "wide intervals",
-        f"beyond {_WIDE_INTERVAL:.0%} to one side, two blocks that differ by a tenth cannot be told apart",
+        f"beyond {WIDE_INTERVAL:.0%} to one side, two blocks that differ by a tenth cannot be told apart",
         _width,
         lambda m: f"+-{m.relative_half_width:.0%} of {m.time_s * 1e3:.3g} ms after {_bursts(m)} ({m.stopped})",
         "Close other programs, then measure these again.",

@@ -88,19 +88,18 @@ def use_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
+def runtime_words(environment: Environment) -> list[str]:
+    """The options that choose the runtime of ``environment`` on a command line."""
+    runtime = environment.runtime
+    kind = known_profilers().get(runtime.name)
+    choices = [name for name in (kind.choices if kind else {}) if name in runtime.options]
+    options = [word for name in choices for word in ("--option", f"{name}={runtime.options[name]}")]
+    return ["--runtime", runtime.name, "--threads", str(runtime.threads), *options]
+
+
 def fill_command(space: Space, table: Path, environment: Environment | None = None) -> str:
     """The command that measures what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
     height, width = space.input_size
-    runtime = [] if environment is None else ["--runtime", environment.runtime.name]
-    threads = [] if environment is None else ["--threads", str(environment.runtime.threads)]
-    kind = None if environment is None else known_profilers().get(environment.runtime.name)
-    recorded = {} if environment is None else environment.runtime.options
-    options = [
-        part
-        for name in (kind.choices if kind else {})
-        if name in recorded
-        for part in ("--option", f"{name}={recorded[name]}")
-    ]
     size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
     return shlex.join(
         [
@@ -110,9 +109,7 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
             "--space",
             space.name,
             *size,
-            *runtime,
-            *threads,
-            *options,
+            *([] if environment is None else runtime_words(environment)),
             "--out",
             str(table),
         ]

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from devices import NotAvailable, read_device, read_gpu, unknown_name
-from latency import Environment, Measurement, Outcome, Workload, known_profilers
+from latency import Environment, Measurement, Outcome, Workload
 from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Table, check, compare_tables, repair
-from paceline.options import Json
+from paceline.options import Json, runtime_words
 from paceline.screen import milliseconds, share, show_json, show_table
 from paceline.short_names import natural_order, short_names
 
@@ -209,14 +209,8 @@ def _show_concern(concern: Concern) -> None:
 
 def _fill_command(path: Path, environments: Sequence[Environment]) -> str:
     """The command that filled a table, as far as its rows tell."""
-    words = ["profile-device"]
-    if len(environments) == 1:
-        runtime = environments[0].runtime
-        kind = known_profilers().get(runtime.name)
-        choices = [name for name in (kind.choices if kind else {}) if name in runtime.options]
-        words += ["--runtime", runtime.name, "--threads", str(runtime.threads)]
-        words += [word for name in choices for word in ("--option", f"{name}={runtime.options[name]}")]
-    return shlex.join([*words, "--out", str(path)])
+    words = runtime_words(environments[0]) if len(environments) == 1 else []
+    return shlex.join(["profile-device", *words, "--out", str(path)])
 
 
 def _is_here(environment: Environment) -> bool:

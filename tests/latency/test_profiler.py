@@ -1,8 +1,9 @@
-"""The one measuring loop, on a runtime whose clock is a script."""
+"""The one measuring loop, on a runtime whose clock is a script, and on a simulated machine with a neighbour."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -10,13 +11,36 @@ from types import SimpleNamespace
 
 import pytest
 
-from devices import DeviceState
-from latency import Environment, Failure, Measurement, Outcome, Profiler, ProfilingError, SamplingPlan, TimedRun
+from devices import DeviceState, NotAvailable, WrongUse
+from latency import (
+    UNFINISHED,
+    Burst,
+    Costs,
+    Environment,
+    Failure,
+    Measurement,
+    Missing,
+    Outcome,
+    Profiler,
+    ProfilingError,
+    SamplingPlan,
+    Sentinel,
+    TimedRun,
+    Workload,
+    joined,
+)
 from latency import profiler as loop
 from tests.contracts.examples import ENVIRONMENT, block
 
 PLAN = SamplingPlan(
-    warm_up_s=0.0, sample_s=1e-3, least_samples=6, least_s=0.0, most_samples=10, precision=0.01, limit_s=1.0
+    warm_up_s=0.0,
+    most_warm_up_s=0.0,
+    sample_s=1e-3,
+    least_samples=6,
+    least_s=0.0,
+    most_samples=10,
+    precision=0.01,
+    limit_s=1.0,
 )
 
 
@@ -24,14 +48,24 @@ class Scripted(Profiler):
     """Takes ``seconds`` for each call in turn, the last one for ever, and keeps its own time."""
 
     name = "scripted"
+    choices = {"pen": ("ink", "lead"), "paper": ("white",)}
 
     def __init__(self, *seconds: float) -> None:
         self.seconds = list(seconds)
         self.now_s = 0.0
         self.runs: list[int] = []
         self.events: list[str] = []
+        self.disturbed_runs: list[int] = []
+        self.costs: Callable[[], Costs] = Costs
         self.on_open: BaseException | None = None
         self.on_run: BaseException | None = None
+
+    @classmethod
+    def missing(cls) -> Missing | None:
+        return None
+
+    def disturbances(self) -> int:
+        return sum(run <= len(self.runs) for run in self.disturbed_runs)
 
     @property
     def environment(self) -> Environment:
@@ -42,11 +76,11 @@ class Scripted(Profiler):
         return DeviceState(load_1min=float(len(self.runs)))
 
     @contextmanager
-    def open(self, workload: object) -> Iterator[TimedRun]:
+    def open(self, workload: Workload) -> Iterator[TimedRun]:
         if self.on_open:
             raise self.on_open
         try:
-            yield self.run
+            yield TimedRun(self.run, self.costs)
         finally:
             self.events.append("released")
 
@@ -59,11 +93,16 @@ class Scripted(Profiler):
         return sum(spent)
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, profiler: Scripted, plan: SamplingPlan = PLAN) -> Measurement:
+def measured(
+    monkeypatch: pytest.MonkeyPatch, profiler: Scripted, plan: SamplingPlan = PLAN, sentinel: Sentinel | None = None
+) -> Burst:
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: profiler.now_s))
-    outcome = profiler.measure(block(), plan)
+    outcome = profiler.measure(block(), plan, sentinel)
     assert isinstance(outcome, Measurement), outcome
-    return outcome
+    assert (outcome.workload, outcome.environment, outcome.plan) == (block(), ENVIRONMENT, plan)
+    assert outcome.stopped == UNFINISHED
+    (burst,) = outcome.bursts
+    return burst
 
 
 def test_a_short_workload_is_called_in_groups_that_span_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,13 +118,22 @@ def test_a_long_workload_is_called_once_for_each_sample(monkeypatch: pytest.Monk
 
 
 def test_warming_up_lasts_as_long_as_planned_and_is_not_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, profiler := Scripted(0.3, 0.1, 0.09, 0.02), replace(PLAN, warm_up_s=0.5))
+    plan = replace(PLAN, warm_up_s=0.5, most_warm_up_s=0.5)
+    outcome = measured(monkeypatch, profiler := Scripted(9.0, 0.3, 0.1, 0.09, 0.02), plan)
     assert outcome.samples_s == (0.02,) * 6
-    assert profiler.runs == [1] * 10  # 0.3 + 0.1 + 0.09 is not yet 0.5, the fourth call makes it 0.51
+    assert profiler.runs == [1] * 11  # 0.3 + 0.1 + 0.09 is not yet 0.5, the fifth call makes it 0.51
+
+
+def test_warming_up_goes_on_while_calls_grow_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(PLAN, warm_up_s=0.1, most_warm_up_s=9.0)
+    falling = [0.1 * 0.9**step for step in range(20)]
+    outcome = measured(monkeypatch, Scripted(*falling), plan)
+    assert set(outcome.samples_s) == {round(falling[-1], 10)}
 
 
 def test_groups_are_sized_by_the_fastest_warm_up_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, Scripted(0.005, 0.0004, 0.006), replace(PLAN, warm_up_s=0.01)).calls_per_sample == 3
+    plan = replace(PLAN, warm_up_s=0.01, most_warm_up_s=0.01)
+    assert measured(monkeypatch, Scripted(0.005, 0.005, 0.0004, 0.006), plan).calls_per_sample == 3
 
 
 def test_samples_are_kept_in_the_order_they_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,8 +173,8 @@ def test_a_workload_slower_than_the_limit_still_gets_six_samples(monkeypatch: py
 
 
 def test_warming_up_does_not_count_towards_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, warm_up_s=50.0, least_samples=9)
-    assert len(measured(monkeypatch, Scripted(10.0, 10.0, 10.0, 10.0, 10.0, 0.001), plan).samples_s) == 9
+    plan = replace(PLAN, warm_up_s=50.0, most_warm_up_s=50.0, least_samples=9)
+    assert len(measured(monkeypatch, Scripted(10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 0.001), plan).samples_s) == 9
 
 
 def test_the_state_is_read_around_the_samples_and_before_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +202,194 @@ def test_a_clock_that_fails_later_is_a_failure_and_no_number(seconds: float) -> 
 
 def test_a_time_that_is_no_number_is_a_failure() -> None:
     assert_failed(Scripted(float("nan")).measure(block(), PLAN), "run")
+
+
+def test_all_bursts_of_one_process_have_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {measured(monkeypatch, Scripted(0.01)).process for _ in range(2)}
+    assert names == {loop.PROCESS}
+    assert names != {""}
+
+
+def test_costs_are_asked_once_after_the_last_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = Scripted(0.01)
+
+    def costs() -> Costs:
+        profiler.events.append("costs")
+        return Costs(peak_memory_bytes=len(profiler.runs))
+
+    profiler.costs = costs
+    assert measured(monkeypatch, profiler).costs == Costs(peak_memory_bytes=7)
+    assert profiler.events == ["state", "state", "costs", "released"]
+
+
+def test_a_sample_during_which_something_disturbed_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = Scripted(0.01, 0.01, 0.5, 0.01, 0.6, 0.01)
+    profiler.disturbed_runs = [3, 5]
+    outcome = measured(monkeypatch, profiler, replace(PLAN, limit_s=9.0))
+    assert outcome.samples_s == (0.01,) * 6
+    assert (outcome.discarded, outcome.disturbed, len(profiler.runs)) == (2, False, 9)
+
+
+def test_what_is_disturbed_without_end_is_kept_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiler = Scripted(0.1)
+    profiler.disturbed_runs = list(range(2, 1000))
+    outcome = measured(monkeypatch, profiler)
+    assert (outcome.discarded, outcome.disturbed, outcome.stopped) == (0, True, "time limit")
+    assert len(outcome.samples_s) == pytest.approx(30, abs=1)  # Three times the limit of a second.
+
+
+def look_of(*looks_s: float) -> Sentinel:
+    """A sentinel that is used to a hundredth of a second, and then sees these, the last one for ever."""
+    seen = [0.01] * 60 + [look_s for look_s in looks_s for _ in range(2)]
+    return Sentinel(lambda calls: calls * (seen.pop(0) if len(seen) > 1 else seen[0]))
+
+
+def test_a_sample_beside_a_slow_sentinel_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A look before the first sample and one after each: the slow one is beside the third and the fourth.
+    sentinel = look_of(0.01, 0.01, 0.01, 0.015, 0.01)
+    outcome = measured(monkeypatch, Scripted(0.01, 0.011, 0.012, 0.5, 0.6, 0.012), replace(PLAN, limit_s=9.0), sentinel)
+    assert not {0.5, 0.6} & set(outcome.samples_s)
+    assert outcome.samples_s[:3] == (0.011, 0.012, 0.012)
+    assert (outcome.discarded, outcome.disturbed) == (2, False)
+    assert outcome.sentinel_s == pytest.approx(0.01)
+
+
+def test_after_the_sentinel_a_short_workload_finds_the_caches_as_it_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    short, long = Scripted(0.0003), Scripted(0.02)
+    measured(monkeypatch, short, sentinel=look_of(0.01))
+    assert short.runs == [1] + [1, 4] * 6
+    measured(monkeypatch, long, sentinel=look_of(0.01))
+    assert long.runs == [1] * 7
+
+
+def test_without_a_sentinel_nothing_is_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured(monkeypatch, Scripted(0.01)).sentinel_s is None
+
+
+def test_a_sentinel_that_fails_is_a_failure_of_the_run() -> None:
+    def fail_later(calls: int) -> float:
+        left.pop()
+        return 0.01 * calls
+
+    left = [0] * 62
+    assert_failed(Scripted(0.01).measure(block(), PLAN, Sentinel(fail_later)), "run")
+
+
+class Neighboured(Profiler):
+    """A machine with a neighbour that comes and goes, simulated: nothing here waits for a real clock.
+
+    The neighbour slows the workload by 30 % and the sentinel by 15 %; it is there four fifths of the time, for 0.24 s
+    at a stretch, so that most bursts fall into its time whole.
+    """
+
+    name = "neighboured"
+    quiet_s = 0.0011
+    quiet_sentinel_s = 0.0002
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.now_s = 0.0
+
+    @classmethod
+    def missing(cls) -> Missing | None:
+        return None
+
+    @property
+    def environment(self) -> Environment:
+        return ENVIRONMENT
+
+    def state(self) -> DeviceState:
+        return DeviceState()
+
+    def is_busy(self) -> bool:
+        return self.now_s % 0.3 < 0.24
+
+    def _spend(self, calls: int, call_s: float, slowdown: float) -> float:
+        begun_s = self.now_s
+        for _ in range(calls):
+            self.now_s += call_s * self.draw.gauss(1, 0.005) * (slowdown if self.is_busy() else 1)
+        return self.now_s - begun_s
+
+    @contextmanager
+    def open(self, workload: Workload) -> Iterator[TimedRun]:
+        yield TimedRun(lambda calls: self._spend(calls, self.quiet_s, 1.3))
+
+    def sentinel(self, usual_s: float | None) -> Sentinel:
+        return Sentinel(lambda calls: self._spend(calls, self.quiet_sentinel_s, 1.15), usual_s)
+
+
+def of_several_processes(
+    monkeypatch: pytest.MonkeyPatch, seed: int, usual_s: float | None, *, watched: bool = True
+) -> Measurement:
+    """Eight bursts, each begun at another moment by a process that is told what the one before it learned."""
+    profiler = Neighboured(seed)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: profiler.now_s))
+    bursts = list[Measurement]()
+    for _ in range(8):
+        profiler.now_s += profiler.draw.uniform(0, 3)
+        sentinel = profiler.sentinel(usual_s) if watched else None
+        outcome = profiler.measure(block(), SamplingPlan(), sentinel)
+        assert isinstance(outcome, Measurement), outcome
+        usual_s = None if sentinel is None else sentinel.usual_s
+        bursts.append(outcome if not bursts else joined(bursts[-1], outcome))
+    return bursts[-1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_beside_a_neighbour_the_sentinel_finds_the_time_of_the_quiet_machine(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    watched = of_several_processes(monkeypatch, seed, Neighboured.quiet_sentinel_s)
+    assert watched.time_s == pytest.approx(Neighboured.quiet_s, rel=0.01)
+    assert watched.discarded > len(watched.samples_s)
+    assert not any(burst.disturbed for burst in watched.bursts)
+    assert watched.bursts[0].sentinel_s == pytest.approx(Neighboured.quiet_sentinel_s, rel=0.02)
+    # The neighbour may come in the middle of a sample; none is kept that was taken beside it from end to end.
+    assert max(watched.samples_s) < 1.25 * Neighboured.quiet_s
+    assert sum(sample > 1.03 * Neighboured.quiet_s for sample in watched.samples_s) <= 0.1 * len(watched.samples_s)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nobody_knows_what_is_usual_the_first_processes_learn_it(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    watched = of_several_processes(monkeypatch, seed, None)
+    learned = replace(watched, bursts=watched.bursts[-3:], level_s=Neighboured.quiet_sentinel_s)
+    assert learned.time_s == pytest.approx(Neighboured.quiet_s, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_beside_a_neighbour_nobody_knows_better_without_the_sentinel(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    unwatched = of_several_processes(monkeypatch, seed, None, watched=False)
+    assert unwatched.time_s > 1.1 * Neighboured.quiet_s
+    assert unwatched.discarded == 0
+
+
+def test_what_is_missing_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    Scripted.refuse_missing()
+    monkeypatch.setattr(Scripted, "missing", lambda: Missing("there is no pen", "Buy one."))
+    with pytest.raises(NotAvailable, match=r"^scripted cannot be used here: there is no pen\. Buy one\.$"):
+        Scripted.refuse_missing()
+
+
+def test_options_that_are_not_given_have_their_first_value() -> None:
+    assert Scripted.chosen({}) == {"pen": "ink", "paper": "white"}
+    assert Scripted.chosen({"pen": "lead"}) == {"pen": "lead", "paper": "white"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pan": "ink"}, "There is no option of scripted 'pan'. Did you mean 'pen'? Known: paper, pen."),
+        ({"pen": "chalk"}, "pen must be one of ink, lead; got 'chalk'."),
+    ],
+)
+def test_an_unknown_option_or_value_is_refused(options: dict[str, str], words: str) -> None:
+    with pytest.raises(WrongUse) as caught:
+        Scripted.chosen(options)
+    assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("stage", ["build", "load", "run"])

@@ -17,6 +17,7 @@ import torch
 
 from devices import NotAvailable
 from latency import OPERATORS, Failure, Measurement, ProfilingError, Workload, build_module, example_inputs, export_onnx
+from latency.model_files import input_arrays
 from latency.profilers import openvino_cpu
 from latency.profilers.openvino_cpu import OpenVinoProfiler, executed_precisions, refuse_other_precision
 from tests.contracts.examples import DEVICE, OPERATOR_CASES, QUICK, block, idle, network
@@ -76,12 +77,12 @@ def test_the_call_that_is_timed_reads_its_inputs_where_they_lie(monkeypatch: pyt
             return requests[-1]
 
     monkeypatch.setattr(OpenVinoProfiler, "compiled", lambda self, workload: Watched(compiled(self, workload)))
-    inputs = example_inputs(block())
-    monkeypatch.setattr(openvino_cpu, "example_inputs", lambda workload: inputs)
+    inputs = input_arrays(block())
+    monkeypatch.setattr(openvino_cpu, "input_arrays", lambda workload: inputs)
     with OpenVinoProfiler(DEVICE, idle).load(block()) as call:
         call()
         before = np.array(requests[0].get_output_tensor(0).data)
-        inputs[0].zero_()
+        inputs[0][:] = 0
         call()
         assert not np.allclose(requests[0].get_output_tensor(0).data, before)
 
@@ -138,7 +139,7 @@ def test_a_workload_that_cannot_be_built_says_why() -> None:
 
 @needs_openvino
 def test_a_model_the_runtime_cannot_read_fails_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_cpu, "export_onnx", lambda workload: b"no model")
+    monkeypatch.setattr(openvino_cpu, "onnx_model", lambda workload: b"no model")
     outcome = failed(block())
     assert outcome.stage == "load"
     assert "Unable to read the model" in outcome.reason

@@ -107,7 +107,7 @@ def test_a_workload_that_cannot_be_built_says_why(workload: Workload, reason: st
 
 @needs_onnxruntime
 def test_a_model_the_runtime_cannot_read_fails_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ort_session, "export_onnx", lambda workload: b"no model")
+    monkeypatch.setattr(ort_session, "onnx_model", lambda workload: b"no model")
     assert failed(block()).stage == "load"
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from latency import Failure, Workload, build_module, example_inputs
+from latency import Failure, Workload, build_module
+from latency.model_files import input_arrays
 from latency.profilers.ort_session import OrtProfiler
 from tests.contracts.examples import DEVICE, OPERATOR_CASES, QUICK, block, decoder, idle
 
@@ -80,7 +81,7 @@ def test_what_is_bound_is_computed_and_written_to_its_room(case: str, precision:
     assert output.data_ptr() == room.data_ptr()
     assert output.numpy().dtype == np.dtype("float16" if precision == "fp16" else "float32")
     with torch.no_grad():
-        expected = build_module(workload).eval()(*(x.float() for x in example_inputs(workload)))
+        expected = build_module(workload).eval()(*(torch.from_numpy(x).float() for x in input_arrays(workload)))
     torch.testing.assert_close(torch.from_numpy(output.numpy()).float(), expected, rtol=2e-2, atol=2e-2)
 
 
@@ -108,7 +109,7 @@ def test_a_model_that_has_no_form_in_half_precision_fails_to_build(monkeypatch: 
     def refuse(_: Workload) -> bytes:
         raise ValueError("cannot be converted")
 
-    monkeypatch.setattr("latency.profilers.ort_session.export_onnx", refuse)
+    monkeypatch.setattr("latency.profilers.ort_session.onnx_model", refuse)
     outcome = ProcessorProfiler(DEVICE, idle).measure(replace(block(), precision="fp16"), QUICK)
     assert isinstance(outcome, Failure)
     assert (outcome.stage, outcome.reason) == ("build", "ValueError: cannot be converted")

@@ -223,7 +223,7 @@ def test_what_goes_wrong_in_trtexec_is_a_failure_in_its_words(
 
 def test_a_model_it_cannot_read_fails_to_build(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install()
-    monkeypatch.setattr(sys.modules[TrtexecProfiler.__module__], "export_onnx", lambda workload: b"no model")
+    monkeypatch.setattr(sys.modules[TrtexecProfiler.__module__], "onnx_model", lambda workload: b"no model")
     failure = failed(block())
     assert failure.stage == "build"
     assert "Failed to parse onnx file" in failure.reason

@@ -1,0 +1,180 @@
+"""The process that measures, asked line by line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import pytest
+
+from devices import DeviceState
+from latency import (
+    DummyProfiler,
+    Environment,
+    Failure,
+    Measurement,
+    Missing,
+    Profiler,
+    ProfilingError,
+    TimedRun,
+    Workload,
+    open_profiler,
+    sentinel_workload,
+    worker,
+)
+from latency.worker import serve
+from tests.contracts.examples import DEVICE, QUICK, block, idle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def opening(profiler: str = "dummy", **changes: Any) -> dict[str, Any]:
+    """The first request; ``changes`` replace fields."""
+    return {
+        "profiler": profiler,
+        "device": DEVICE.to_json(),
+        "threads": 1,
+        "options": {},
+        "usual_s": {},
+    } | changes
+
+
+def asking(workload: Workload) -> dict[str, Any]:
+    return {"workload": workload.to_json(), "plan": QUICK.to_json()}
+
+
+def answers(*requests: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is answered, as it arrives at the other end."""
+    given: list[dict[str, Any]] = []
+    serve(iter([json.dumps(request) + "\n" for request in requests]), given.append)
+    again: list[dict[str, Any]] = json.loads(json.dumps(given))
+    return again
+
+
+@final
+class Hand(Profiler):
+    """Notes which workloads are opened; refuses the sentinel's where it is told to."""
+
+    name = "hand"
+    opened: ClassVar[list[Workload]]
+    refused: ClassVar[Sequence[str]]
+
+    @classmethod
+    def missing(cls) -> Missing | None:
+        return None
+
+    @property
+    def environment(self) -> Environment:
+        return DummyProfiler(DEVICE, idle).environment
+
+    def state(self) -> DeviceState:
+        return idle()
+
+    @contextmanager
+    def open(self, workload: Workload) -> Iterator[TimedRun]:
+        self.opened.append(workload)
+        if workload == sentinel_workload(workload.precision) and workload.precision in self.refused:
+            raise ProfilingError("load", "not in this precision")
+        yield TimedRun(lambda calls: calls * 1e-3)
+        self.opened.remove(workload)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> type[Hand]:
+    """A profiler that requests get whatever they ask for."""
+    monkeypatch.setattr(worker, "open_profiler", lambda *arguments: Hand())
+    monkeypatch.setattr(Hand, "opened", [], raising=False)
+    monkeypatch.setattr(Hand, "refused", (), raising=False)
+    return Hand
+
+
+def test_the_first_answer_is_the_environment() -> None:
+    (answer,) = answers(opening(threads=3))
+    assert Environment.from_json(answer["environment"]) == open_profiler("dummy", DEVICE, idle, 3).environment
+
+
+def test_each_workload_is_answered_with_its_outcome_in_order() -> None:
+    broken = Workload("no_such_operator", ((8, 8, 8),))
+    _, first, second, third = answers(opening(), asking(block(8)), asking(broken), asking(block(12)))
+    assert [answer["kind"] for answer in (first, second, third)] == ["measurement", "failure", "measurement"]
+    assert Measurement.from_json(first["outcome"]).workload == block(8)
+    assert Failure.from_json(second["outcome"]).workload == broken
+    assert Measurement.from_json(third["outcome"]).plan == QUICK
+
+
+@pytest.mark.parametrize(
+    ("request_", "words", "exit_code"),
+    [
+        (opening("dumy"), "Did you mean 'dummy'", 2),
+        (opening(options={"colour": "red"}), "no option of dummy 'colour'", 2),
+    ],
+)
+def test_what_cannot_be_opened_is_said_and_nothing_more(request_: dict[str, Any], words: str, exit_code: int) -> None:
+    (answer,) = answers(request_, asking(block()))
+    assert words in answer["missing"]
+    assert answer["exit_code"] == exit_code
+
+
+def test_nothing_asked_is_nothing_answered() -> None:
+    assert answers() == []
+
+
+def test_one_sentinel_for_each_precision_stays_loaded_until_the_end(hand: type[Hand]) -> None:
+    half = Workload("inverted_residual", block().inputs, block().attributes, "fp16")
+    loaded = []
+
+    def answer(_: Mapping[str, Any]) -> None:
+        loaded.append([workload.precision for workload in hand.opened])
+
+    requests = [opening(), asking(block()), asking(half), asking(block(12))]
+    serve(iter(map(json.dumps, requests)), answer)
+    assert loaded == [[], ["fp32"], ["fp32", "fp16"], ["fp32", "fp16"]]
+    assert hand.opened == []
+
+
+@pytest.mark.usefixtures("hand")
+def test_what_the_sentinel_usually_takes_is_told_and_answered() -> None:
+    _, unknown = answers(opening(), asking(block()))
+    _, known = answers(opening(usual_s={"fp32": 0.9e-3, "fp16": 1e-9}), asking(block()))
+    assert unknown["usual_s"] == pytest.approx(1e-3)
+    assert known["usual_s"] == 0.9e-3
+    assert Measurement.from_json(known["outcome"]).bursts[0].disturbed  # 1 ms is more than 0.9 ms and 5 %.
+
+
+def test_a_precision_without_a_sentinel_is_measured_without(hand: type[Hand], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand, "refused", ("fp32",))
+    _, answer = answers(opening(), asking(block()))
+    assert answer["usual_s"] is None
+    assert Measurement.from_json(answer["outcome"]).bursts[0].sentinel_s is None
+
+
+def test_a_runtime_that_takes_no_turns_has_no_sentinel(hand: type[Hand], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand, "takes_turns", False)
+    _, answer = answers(opening(), asking(block()))
+    assert answer["usual_s"] is None
+    assert Measurement.from_json(answer["outcome"]).bursts[0].sentinel_s is None
+
+
+def run_worker(*requests: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    command = [sys.executable, "-m", "latency.worker"]
+    return subprocess.run(command, input=lines, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_as_a_process_it_answers_on_standard_output_and_ends_with_standard_input() -> None:
+    done = run_worker(opening(), asking(block()))
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert set(first) == {"environment"}
+    assert second["kind"] == "measurement"
+    assert second["usual_s"] > 0
+
+
+def test_as_a_process_that_is_asked_nothing_it_ends() -> None:
+    done = run_worker()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
