@@ -14,6 +14,7 @@ $(error VENV must be one path without spaces, got "$(VENV)": choose another fold
 endif
 
 stamp := $(VENV)/.installed
+checks := $(VENV)/.installed_checks
 run := "$(VENV)/bin/python" -m
 
 .DELETE_ON_ERROR:
@@ -30,7 +31,7 @@ demo: $(stamp) ## measure, predict, search and report on this machine, into runs
 test: lint ## lint, then run every test
 	@$(run) pytest $(ARGS)
 
-lint: $(stamp) ## check style, types and the direction of imports
+lint: $(checks) ## check style, types and the direction of imports
 	@$(run) ruff check .
 	@$(run) ruff format --check .
 	@$(run) mypy
@@ -63,6 +64,17 @@ $(VENV)/pyvenv.cfg:
 	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $$python has no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	"$$python" -m venv "$(VENV)" || { rm -rf "$(VENV)"; exit 1; }
+
+# What only the tests need: runtimes that this machine can run, and what builds engines without a GPU. TensorRT-RTX is
+# 100 MB to fetch; where it cannot be had, its tests are skipped and say so.
+$(checks): $(stamp)
+	@set -euo pipefail; \
+	echo "paceline: installing the other runtimes that are tested into $(VENV)" >&2; \
+	pip=("$(VENV)/bin/python" -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt); \
+	if nvidia-smi -L >/dev/null 2>&1; then "$${pip[@]}" -e ".[openvino,cuda]"; \
+	else "$${pip[@]}" -c constraints-cpu.txt -e ".[openvino,cuda]"; fi; \
+	"$${pip[@]}" tensorrt-rtx || echo 'paceline: no TensorRT-RTX for this machine; its tests are skipped' >&2; \
+	touch "$(checks)"
 
 # PyTorch comes first, because whatever is installed later is content with the build that is already there. Without an
 # NVIDIA GPU that is the CPU build: from the configured index or wheel folder if it has it, else from PyTorch's own.

@@ -89,7 +89,7 @@ def background_load(seed: int, processes: int | None = None) -> Iterator[Load]:
 @contextmanager
 def _member(seed: int, busy: list[float]) -> Iterator[subprocess.Popen[str]]:
     """One process of the load; what share of a core it took is added to ``busy`` when it has ended."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(Path(__file__).resolve()), "--member", str(seed)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -97,15 +97,14 @@ def _member(seed: int, busy: list[float]) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")},
         # Ctrl-C is for whoever asked: it ends this process, and says nothing of its own.
         start_new_session=True,
-    )
-    try:
-        yield process
-        # Its input ends, and so does it.
-        answer, _ = process.communicate(timeout=_PATIENCE_S)
-        busy.append(json.loads(answer)["busy"])
-    finally:
-        process.kill()
-        process.communicate()
+    ) as process:
+        try:
+            yield process
+            # Its input ends, and so does it.
+            answer, _ = process.communicate(timeout=_PATIENCE_S)
+            busy.append(json.loads(answer)["busy"])
+        finally:
+            process.kill()
 
 
 def _answer(process: subprocess.Popen[str]) -> str:

@@ -43,9 +43,8 @@ from benchmarks.fills import (
 )
 from benchmarks.peers_plan import WARM_UPS, add_subject_options
 from latency import SamplingPlan
-from paceline.screen import share
 
-BLOCKS = 20
+BLOCKS = 16
 """With so many blocks, ten minutes are enough for both plans up to the cap."""
 
 FIRST_CALLS = 50
@@ -143,7 +142,7 @@ def measure(subject: Subject, plan: SamplingPlan, fills: Fills, options: argpars
     return ours, climb(subject, fills, ours, options.cap, options.seed)
 
 
-def multiple(text: str) -> float:
+def above_0(text: str) -> float:
     """A number above 0.
 
     Raises:
@@ -165,14 +164,14 @@ def _options() -> argparse.Namespace:
     add_subject_options(parser, BLOCKS)
     parser.add_argument(
         "--interval",
-        type=share,
-        default="1%",
+        type=above_0,
+        default=100 * SamplingPlan.precision,
         metavar="PERCENT",
-        help="wanted interval of our plan (default %(default)s)",
+        help="95 %% interval of a block that our plan wants, on both sides (default %(default)g)",
     )
     parser.add_argument(
         "--cap",
-        type=multiple,
+        type=above_0,
         default=CAP,
         metavar="TIMES",
         help="make no fill of the fixed plan that would take more than TIMES our seconds (default %(default)g)",
@@ -185,7 +184,7 @@ def _options() -> argparse.Namespace:
 def run() -> None:
     """Make the fills and print what they say."""
     options = _options()
-    plan = our_plan(options.rounds, options.interval)
+    plan = our_plan(options.rounds, options.interval / 100)
     with open_subject(options) as subject:
         asked = {**subject.to_json(), "plan": plan.to_json(), "seed": options.seed}
         fills = Fills(options.fills, asked)

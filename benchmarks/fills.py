@@ -160,7 +160,7 @@ class Subject:
         with _running(self._peers_command(seed, calls, seconds), self.settings.models) as process:
             answer, _ = process.communicate()
         if process.returncode:
-            raise FillError(f"{Path(process.args[1]).name} ended with status {process.returncode}")  # type: ignore[index,arg-type]
+            raise FillError(f"the process of the peers' plan ended with status {process.returncode}")
         return Fill(seed, time.monotonic() - started, **json.loads(answer))
 
     def _peers_command(self, seed: int, calls: int, seconds: float) -> list[str]:
@@ -200,18 +200,17 @@ class Subject:
 @contextmanager
 def _running(command: Sequence[str], models: Path | None) -> Iterator[subprocess.Popen[str]]:
     """A process that is gone when the block is left, for whatever reason."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, FOLDER_VARIABLE: str(models or "")},
         start_new_session=True,  # Ctrl-C is for whoever asked: it ends this process, and says nothing of its own.
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -248,6 +247,7 @@ class Fills:
     Args:
         path: JSON lines; the first says what is asked.
         asked: all that the fills depend on.
+        others_cores: says how many cores other processes keep busy.
 
     Raises:
         WrongUse: the file holds fills of something else.
@@ -255,12 +255,14 @@ class Fills:
 
     path: Path | None
     asked: Mapping[str, Any]
+    others_cores: Callable[[], float | None] = lambda: read_load().busy_cores
     done: dict[str, Fill] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path is None:
             return
         if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._append(self.asked)
             return
         try:
@@ -276,7 +278,7 @@ class Fills:
         if name in self.done:
             say(f"{name}: known already")
             return self.done[name]
-        others_cores = read_load().busy_cores
+        others_cores = self.others_cores()
         say(f"{name}: filling, while others keep {_cores(others_cores)} cores busy")
         made = replace(make(), others_cores=others_cores)
         say(f"{name}: {made.seconds:.1f} s")

@@ -1,10 +1,10 @@
 """Time blocks as the scripts of hardware-aware searches do, to have something to compare with.
 
 The plan: 10 warm-up calls, then the mean of 50 calls, block after block, all in one process, without a look at the
-machine. The measuring code of once-for-all takes 50 and 50 calls (5 and 10 where it is in a hurry), that of nnabla-nas 10
-and 100, published scripts for FBNet 0 and 50. With --seconds the 50 calls of a block are repeated as long as
-its share of the time allows, and their mean is taken. Calls run as in every other measurement of this project: only
-the plan differs. Run it from the root of the repository:
+machine. It lies in the middle of what is done: the measuring code of once-for-all takes 50 and 50 calls (5 and 10 in
+its fast mode), that of nnabla-nas 10 and 100, a published script for FBNet 0 and 50. With --seconds the 50 calls of a
+block are repeated as long as its share of the time allows, and the mean of all is taken. Calls run as in every other
+measurement of this project: only the plan differs. Run it from the root of the repository:
 
     python benchmarks/peers_plan.py --blocks 10
 """

@@ -54,6 +54,12 @@ MOST_UNDER_LOAD = 0.02
 
 LOAD_SEED = 1
 
+PEERS = (
+    f"peers: {WARM_UPS} warm-ups, then the mean of {CALLS} calls, repeated while a block's share of our fill's seconds "
+    "lasts, block after block in one process"
+)
+"""The peers' plan in words."""
+
 SITUATIONS: Mapping[str, tuple[str, str]] = {"both idle": ("A", "B"), "second under load": ("A", "under load")}
 """What is compared with what."""
 
@@ -165,14 +171,14 @@ def run() -> None:
     options = _options()
     plan = our_plan(options.rounds)
     load = Load(cores())
-    words = [
-        describe_plan(plan),
-        f"peers: {WARM_UPS} warm-ups, then the mean of {CALLS} calls, repeated while their share of our fill's seconds "
-        "lasts, block after block in one process",
-        f"load: {load.describe()}",
-    ]
     with open_subject(options) as subject:
-        asked = {**subject.to_json(), "plan": plan.to_json(), "seed": options.seed, "load": load.describe()}
+        asked = {
+            **subject.to_json(),
+            "plan": plan.to_json(),
+            "peers": PEERS,
+            "seed": options.seed,
+            "load": load.describe(),
+        }
         fills = Fills(options.fills, asked)
         fill_all(subject, plan, fills, options.seed)
     pairs = pairs_of(fills.done)
@@ -184,7 +190,17 @@ def run() -> None:
         reached = [{**asdict(target), "reached": target.is_reached} for target in targets]
         print(json.dumps({**asked, "fills": fills.to_json(), "spreads": spreads, "targets": reached}, indent=1))
         return
-    for line in (*subject.describe(), *words, "", *fills.lines(), "", *spread_lines(pairs), ""):
+    for line in (
+        *subject.describe(),
+        describe_plan(plan),
+        PEERS,
+        f"load: {load.describe()}",
+        "",
+        *fills.lines(),
+        "",
+        *spread_lines(pairs),
+        "",
+    ):
         print(line)
     for target in targets:
         print(target.describe())

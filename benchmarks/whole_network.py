@@ -27,7 +27,16 @@ import numpy as np
 import numpy.typing as npt
 
 from devices import PacelineError, Target
-from latency import Estimate, Measurement, ProfilerSettings, SamplingPlan, Workload, operator_of, parts
+from latency import (
+    Estimate,
+    Measurement,
+    ProfilerSettings,
+    SamplingPlan,
+    Workload,
+    is_launch_bound,
+    operator_of,
+    parts,
+)
 from lut import Progress, Table, appending, blocks_of, calibrated, fill, fresh_processes
 from paceline.options import profiler_settings
 from paceline.screen import image_size, progress_bar, size_text
@@ -137,6 +146,7 @@ def _report(
     print("; ".join(f"{name} cover {value:.0%}" for name, value in coverage.items()))
     print(f"left out one by one: {calibration.leave_one_out}, misfit {calibration.misfit:.2%}")
     print(_doubts(table, first))
+    print(_launch_bound(table))
     errors = predictions[f"calibrated with {calibration.networks} networks"] / truth - 1
     if published:
         named = zip(list(PUBLISHED)[-published:], errors[-published:], strict=False)
@@ -199,6 +209,13 @@ def _print_table(rows: Mapping[str, Mapping[str, float]]) -> None:
     for row, scores in rows.items():
         cells = (f"{v:12.4f}" if name == "Spearman" else f"{v:12.1%}" for name, v in scores.items())
         print(f"{row:36}" + "".join(cells))
+
+
+def _launch_bound(table: Table) -> str:
+    """Share of workloads that the host launches no faster than the device runs them, where that is known."""
+    known = [is_launch_bound(o) for o in table.values() if isinstance(o, Measurement)]
+    told = [bound for bound in known if bound is not None]
+    return f"launch-bound: {sum(told)} of {len(told)} workloads" if told else "launch-bound workloads: not told"
 
 
 def _doubts(table: Table, networks: Table) -> str:

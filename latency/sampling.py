@@ -52,14 +52,14 @@ class SamplingPlan:
         WrongUse: a number is out of its range.
     """
 
-    warm_up_s: float = 0.02
+    warm_up_s: float = 0.01
     most_warm_up_s: float = 0.5
     sample_s: float = 0.004
     least_samples: int = 6
-    least_s: float = 0.05
+    least_s: float = 0.03
     most_samples: int = 200
     precision: float = 0.01
-    limit_s: float = 0.1
+    limit_s: float = 0.06
     least_bursts: int = 6
     most_bursts: int = 12
 

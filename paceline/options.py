@@ -29,6 +29,10 @@ Classes = Annotated[
     int | None, typer.Option("--classes", min=1, help="Classes the network tells apart. (default: the space's own)")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+NetworkRounds = Annotated[
+    int,
+    typer.Option("--rounds", min=1, help="Most rounds, each in a fresh process, that a network is measured whole in."),
+]
 TrainThreads = Annotated[
     int | None,
     typer.Option(

@@ -21,7 +21,7 @@ from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
 
-WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.05, least_s=0.15, limit_s=0.3, most_bursts=8)
+WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.03, least_s=0.1, limit_s=0.2, most_bursts=8)
 """Whole networks take longer than blocks, and there are few of them."""
 
 _PROBLEMATIC_SHARE = 0.1
@@ -48,6 +48,7 @@ class NetworkComparison:
         lookup: latencies of the space's candidates.
         writer: the table, which whole-network measurements are added to.
         start: starts the processes that measure; their environment is the table's.
+        plan: how whole networks are sampled.
         images: to train and to score on.
         recipe: how to train.
         out: folder for checkpoints and ONNX files.
@@ -63,13 +64,15 @@ class NetworkComparison:
         lookup: Lookup,
         writer: TableWriter,
         start: Start,
+        plan: SamplingPlan,
         images: Images,
         recipe: TrainRecipe,
         out: Path,
         seed: int,
     ) -> None:
         self._space = common_space(results)
-        self._results, self._lookup, self._writer, self._start = results, lookup, writer, start
+        self._results, self._lookup, self._writer = results, lookup, writer
+        self._start, self._plan = start, plan
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
 
     def run(
@@ -153,7 +156,7 @@ class NetworkComparison:
             self._writer,
             self._start,
             list(workloads.values()),
-            WHOLE_NETWORK_PLAN,
+            self._plan,
             again=lambda outcome: again,
             tell=told,
         )

@@ -16,6 +16,7 @@ from paceline.options import (
     Classes,
     InputSize,
     Json,
+    NetworkRounds,
     Options,
     Runtime,
     Seed,
@@ -39,6 +40,7 @@ def calibrate(
     networks: Annotated[
         int, typer.Option("--networks", min=0, help="Networks to measure whole. 0: learn from those the table has.")
     ] = 30,
+    rounds: NetworkRounds = WHOLE_NETWORK_PLAN.most_bursts,
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
@@ -73,9 +75,8 @@ def calibrate(
             def tell(progress: Progress) -> None:
                 bar(progress.done, progress.wanted)
 
-            fill(
-                writer, start, [opened.network(architecture) for architecture in chosen], WHOLE_NETWORK_PLAN, tell=tell
-            )
+            plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
+            fill(writer, start, [opened.network(a) for a in chosen], plan, tell=tell)
         calibration = calibrated(writer.table, environment)
         writer.append_calibration(environment, calibration)
         evidence = networks_of(writer.table, environment)

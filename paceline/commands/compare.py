@@ -15,6 +15,7 @@ from paceline.options import (
     Config,
     Data,
     Json,
+    NetworkRounds,
     Options,
     Runtime,
     Seed,
@@ -28,6 +29,7 @@ from paceline.options import (
 )
 from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
 from search import (
+    WHOLE_NETWORK_PLAN,
     Comparison,
     Images,
     Interval,
@@ -52,6 +54,7 @@ def compare(
     again: Annotated[
         bool, typer.Option("--again", help="Measure whole networks again that are known already.")
     ] = False,
+    rounds: NetworkRounds = WHOLE_NETWORK_PLAN.most_bursts,
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
@@ -69,6 +72,7 @@ def compare(
     results = [SearchResult.read(path) for path in networks]
     space = common_space(results)
     recipe = Recipe.read(config).train
+    plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
     settings = profiler_settings(find_target(target), runtime, threads, options)
     images = Images(
         open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
@@ -82,7 +86,7 @@ def compare(
         with start({}) as process:
             refuse_other_environment(writer.table, process.environment)
         lookup = look_up(space, writer.table, table)
-        comparing = NetworkComparison(results, lookup, writer, start, images, recipe, out, seed)
+        comparing = NetworkComparison(results, lookup, writer, start, plan, images, recipe, out, seed)
         command = shlex.join(["paceline", *sys.argv[1:]])
         comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)
     comparison.write(out / "compare.json")

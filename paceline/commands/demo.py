@@ -63,7 +63,9 @@ def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list
     ]
     found = [str(out / "macs.json"), str(out / "latency.json")]
     return [
-        ["profile", "--target", "local", "--space", "demo", "--out", table],
+        # Three rounds, half of what is usual, and few networks to learn from: a demonstration shall take minutes.
+        ["profile", "--target", "local", "--space", "demo", "--rounds", "3", "--out", table],
+        ["table", "calibrate", table, "--space", "demo", "--networks", "12", "--rounds", "3"],
         *searches,
         ["compare", *found, "--table", table, "--references", "6", "--out", str(out), *same],
     ]

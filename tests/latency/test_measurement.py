@@ -181,10 +181,16 @@ def test_unknown_states_are_no_problem() -> None:
     assert of(*[steady(1.0, before=DeviceState(), after=DeviceState())] * 6).problems() == []
 
 
+ONE_PROCESS = "all in one process: what differs between processes is not in its interval"
+
+
 def test_one_burst_is_a_problem_because_processes_differ() -> None:
-    assert measurement().problems() == [
-        "one burst in one process: what differs between processes is not in its interval"
-    ]
+    assert measurement().problems() == [ONE_PROCESS]
+
+
+def test_many_bursts_of_one_process_are_the_same_problem() -> None:
+    assert of(*[steady(1.0, process="71-a")] * 6).problems() == [ONE_PROCESS]
+    assert of(*[steady(1.0, process="71-a")] * 5, steady(1.0, process="72-a")).problems() == []
 
 
 def test_a_wide_interval_is_a_problem_and_says_what_to_do() -> None:

@@ -104,6 +104,24 @@ def test_inputs_follow_the_seed_and_have_shape_and_type() -> None:
     assert not torch.equal(example_inputs(block())[0], example_inputs(block(), seed=1)[0])
 
 
+def test_inputs_of_half_precision_are_the_same_numbers_rounded() -> None:
+    half = replace(block(), precision="fp16")
+    (single,), (rounded,) = example_inputs(block()), example_inputs(half)
+    assert rounded.dtype == torch.float16
+    assert torch.equal(rounded, single.half())
+    assert example_inputs(replace(block(), precision="int8"))[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"),
+    [("fp32", onnx.TensorProto.FLOAT), ("fp16", onnx.TensorProto.FLOAT16), ("int8", onnx.TensorProto.FLOAT)],
+)
+def test_only_half_precision_changes_the_types_of_the_model(precision: str, kind: int) -> None:
+    graph = parsed(export_onnx(replace(block(), precision=precision))).graph
+    ends = [value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)]
+    assert {*ends, *[tensor.data_type for tensor in graph.initializer]} == {kind}
+
+
 @pytest.mark.parametrize("workload", [block(), network()], ids=["block", "network"])
 def test_the_global_random_state_is_left_alone(workload: Workload) -> None:
     torch.manual_seed(5)

@@ -16,9 +16,19 @@ from typing import Any
 import pytest
 
 from devices import Device, DeviceState, WrongUse
-from latency import Environment, Measurement, Outcome, Workload
+from latency import Burst, Calibration, Environment, LeaveOneOut, Measurement, Outcome, SamplingPlan, Workload
 from lut import Key, Table, appending, key_of, repair
-from tests.contracts.examples import BLOCKS, DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement
+from tests.contracts.examples import (
+    BLOCKS,
+    DEVICE,
+    ENVIRONMENT,
+    OTHER_DEVICE,
+    RUNTIME,
+    block,
+    burst,
+    failure,
+    measurement,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = Environment(OTHER_DEVICE, RUNTIME)
@@ -62,7 +72,7 @@ def test_the_writers_own_table_holds_the_same_as_the_file(path: Path) -> None:
 
 def test_a_row_is_one_line_with_schema_and_kind(path: Path) -> None:
     rows = [json.loads(line) for line in write(path, measurement(), failure(BLOCKS[1])).splitlines()]
-    assert [(row["schema"], row["kind"]) for row in rows] == [(1, "measurement"), (1, "failure")]
+    assert [(row["schema"], row["kind"]) for row in rows] == [(2, "measurement"), (2, "failure")]
 
 
 def test_a_row_is_in_the_file_before_the_next_is_begun(path: Path) -> None:
@@ -215,13 +225,17 @@ def test_damage_is_counted(path: Path) -> None:
         ({"schema": "1"}, "schema 1, this paceline reads 1"),
         ({"kind": "guess"}, "KeyError: 'guess'"),
         ({"kind": None}, "KeyError: 'kind'"),
-        ({"samples_s": None}, "KeyError: 'samples_s'"),
+        ({"bursts": None}, "KeyError: 'bursts'"),
         ({"workload": {"operator": "conv"}}, "KeyError: 'inputs'"),
         ({"plan": {"precision": 7}}, "precision must be between 0 and 1"),
-        ({"samples_s": []}, "got 0 samples"),
-        ({"samples_s": [-1.0, 1.0]}, "above 0 s"),
-        ({"samples_s": ["a"]}, "could not convert"),
-        ({"calls_per_sample": 0}, "at least 1 call"),
+        ({"bursts": []}, "at least one burst"),
+        ({"bursts": [7]}, "TypeError"),
+        ({"bursts": [burst().to_json() | {"samples_s": []}]}, "got 0 samples"),
+        ({"bursts": [burst().to_json() | {"samples_s": [-1.0, 1.0]}]}, "above 0 s"),
+        ({"bursts": [burst().to_json() | {"samples_s": ["a"]}]}, "could not convert"),
+        ({"bursts": [burst().to_json() | {"calls_per_sample": 0}]}, "at least 1 call"),
+        ({"bursts": [burst().to_json() | {"sentinel_s": -1.0}]}, "sentinel -1.0"),
+        ({"bursts": [burst().to_json() | {"costs": {"karma": 1.0}}]}, "karma"),
     ],
     ids=str,
 )
@@ -249,7 +263,7 @@ def test_repair_keeps_good_rows_to_the_byte_and_moves_the_others(path: Path, lin
 @pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "last and without an end"])
 def test_a_row_of_a_newer_schema_is_neither_moved_nor_cut_off(path: Path, end: bytes) -> None:
     first, second, _ = three_rows(path)
-    path.write_bytes(first + second + damaged(first, schema=2).rstrip() + end)
+    path.write_bytes(first + second + damaged(first, schema=3).rstrip() + end)
     before = path.read_bytes()
     for act in (Table.read, repair, lambda path: write(path, measurement(BLOCKS[3]))):
         with pytest.raises(WrongUse, match="line 3 was written by a newer paceline"):
@@ -404,7 +418,299 @@ def test_a_disk_that_fails_to_sync_leaves_the_file_as_it_was(path: Path, monkeyp
 
 
 def test_a_number_that_json_does_not_have_is_not_written(path: Path) -> None:
-    broken: Measurement = replace(measurement(), before=DeviceState(load_1min=float("nan")))
+    nan = DeviceState(load_1min=float("nan"))
+    broken: Measurement = replace(measurement(), bursts=(burst(before=nan),))
     with appending(path) as writer, pytest.raises(ValueError, match="not JSON compliant"):
         writer.append(broken)
     assert path.read_bytes() == b""
+
+
+def counts(path: Path) -> dict[Workload, int]:
+    """How many bursts each measurement of the file has."""
+    return {row.workload: len(row.bursts) for row in Table.read(path).values() if isinstance(row, Measurement)}
+
+
+def test_rows_that_add_put_their_bursts_on_top_in_memory_and_in_the_file(path: Path) -> None:
+    bursts = [
+        replace(measurement(), bursts=(burst(time_s),), stopped=name) for time_s, name in ((1.0, "a"), (2.0, "b"))
+    ]
+    with appending(path) as writer:
+        for one in bursts:
+            writer.append(one, adds=True)
+        inside = dict(writer.table)
+    assert inside == dict(Table.read(path))
+    (outcome,) = inside.values()
+    assert isinstance(outcome, Measurement)
+    assert outcome.bursts == (burst(1.0), burst(2.0))
+    assert outcome.stopped == "b"
+    assert [json.loads(line).get("adds") for line in path.read_bytes().splitlines()] == [True, True]
+
+
+def test_rows_that_add_do_so_to_their_own_workload_and_environment_alone(path: Path) -> None:
+    with appending(path) as writer:
+        for one in (measurement(BLOCKS[0]), measurement(BLOCKS[1]), measurement(BLOCKS[0], environment=OTHER)):
+            writer.append(one, adds=True)
+            writer.append(one, adds=True)
+    assert [len(row.bursts) for row in Table.read(path).values() if isinstance(row, Measurement)] == [2, 2, 2]
+
+
+def test_a_row_that_does_not_add_takes_the_place_of_all_that_did(path: Path) -> None:
+    with appending(path) as writer:
+        for adds in (True, True, False, True):
+            writer.append(measurement(), adds=adds)
+    assert counts(path) == {block(): 2}
+
+
+def test_a_burst_that_adds_to_a_failure_takes_its_place_and_a_failure_that_of_bursts(path: Path) -> None:
+    with appending(path) as writer:
+        writer.append(failure())
+        writer.append(measurement(), adds=True)
+        assert counts(path) == {block(): 1}
+        writer.append(measurement(), adds=True)
+        writer.append(failure(), adds=True)
+        assert dict(Table.read(path)) == {key_of(failure()): failure()}
+        writer.append(measurement(), adds=True)
+    assert counts(path) == {block(): 1}
+
+
+ADDS_WITHOUT_END = """
+import sys
+from itertools import count
+from pathlib import Path
+from lut import appending
+from tests.contracts.examples import BLOCKS, measurement
+with appending(Path(sys.argv[1])) as writer:
+    for number in count():
+        writer.append(measurement(BLOCKS[number % 4]), adds=True)
+        print(number, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_loses_no_burst_that_it_said_was_written(path: Path) -> None:
+    said = 0
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", ADDS_WITHOUT_END, path], cwd=ROOT, stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None
+            heard = [writer.stdout.readline() for _ in range(5)]
+            writer.kill()
+            said += len([*heard, *writer.stdout.readlines()])
+        written = sum(counts(path).values())
+        assert said <= written
+        said = written  # One may have been written that was not said.
+    write(path, measurement(BLOCKS[0]))
+    assert all(json.loads(line)["schema"] == 2 for line in path.read_bytes().splitlines())
+
+
+def watched(
+    *looks: tuple[float, bool], workload: Workload = BLOCKS[0], environment: Environment = ENVIRONMENT
+) -> Outcome:
+    """A measurement of one burst for each look of the sentinel, disturbed or not."""
+    bursts = tuple(burst(1.0, sentinel_s=look_s, disturbed=disturbed) for look_s, disturbed in looks)
+    return replace(measurement(workload, environment=environment), bursts=bursts)
+
+
+def test_the_level_is_the_median_of_the_sentinel_beside_all_undisturbed_bursts() -> None:
+    table = Table(
+        [
+            watched((3.0, False), (9.0, True)),
+            watched((1.0, False), (2.0, False), workload=BLOCKS[1]),
+            failure(BLOCKS[2]),
+            measurement(BLOCKS[3]),
+        ]
+    )
+    assert table.level_s(ENVIRONMENT.digest, "fp32") == 2.0
+
+
+def test_the_level_is_the_fastest_look_where_every_burst_was_disturbed() -> None:
+    assert Table([watched((3.0, True), (2.0, True))]).level_s(ENVIRONMENT.digest, "fp32") == 2.0
+
+
+def test_there_is_no_level_where_no_sentinel_ran() -> None:
+    assert Table([measurement()]).level_s(ENVIRONMENT.digest, "fp32") is None
+
+
+def test_each_precision_and_each_environment_has_a_level_of_its_own() -> None:
+    half = replace(block(), precision="fp16")
+    table = Table(
+        [watched((1.0, False)), watched((2.0, False), workload=half), watched((3.0, False), environment=OTHER)]
+    )
+    levels = [table.level_s(ENVIRONMENT.digest, "fp32"), table.level_s(ENVIRONMENT.digest, "fp16")]
+    assert levels == [1.0, 2.0]
+    assert table.level_s(OTHER.digest, "fp32") == 3.0
+    assert [getattr(row, "level_s", None) for row in table.values()] == [1.0, 2.0, 3.0]
+
+
+def test_measurements_are_brought_to_the_level_that_later_rows_change() -> None:
+    table = Table([watched((1.0, False))])
+    key = key_of(watched((1.0, False)))
+    before = table[key]
+    table.add(watched((3.0, False), (3.0, False), workload=BLOCKS[1]))
+    after = table[key]
+    assert isinstance(before, Measurement)
+    assert isinstance(after, Measurement)
+    assert after.time_s == pytest.approx(3 * before.time_s)
+
+
+OLD_PLAN = {
+    "warm_up_s": 1.5,
+    "sample_s": 0.001,
+    "least_samples": 6,
+    "least_s": 0.1,
+    "most_samples": 1000,
+    "precision": 0.01,
+    "limit_s": 0.5,
+}
+OLD_WORKLOAD = {
+    "operator": "inverted_residual",
+    "inputs": [[8, 8, 8]],
+    "attributes": {"channels": 8, "kernel": 3, "stride": 1, "expansion": 3, "groups": 1, "dilation": 1},
+    "precision": "fp32",
+    "batch": 1,
+}
+OLD_ENVIRONMENT = {
+    "device": {
+        "kind": "cpu",
+        "name": "Example 3000",
+        "architecture": "x86_64",
+        "family": None,
+        "features": None,
+        "cores": 4,
+        "memory_bytes": 8589934592,
+        "l3_cache_bytes": None,
+        "system": None,
+    },
+    "runtime": {"name": "example", "versions": {"examplert": "1.2"}, "threads": 1, "options": {"mode": "fast"}},
+}
+
+
+def old_row(**changes: Any) -> bytes:
+    """A measurement as the first schema had it, to the letter; ``changes`` replace fields."""
+    row = {
+        "schema": 1,
+        "kind": "measurement",
+        "workload": OLD_WORKLOAD,
+        "environment": OLD_ENVIRONMENT,
+        "plan": OLD_PLAN,
+        "samples_s": [0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007],
+        "calls_per_sample": 3,
+        "stopped": "precise",
+        "before": {"load_1min": 0.5},
+        "after": {"load_1min": 0.75, "throttle_count": 0},
+        "measured_at": "2024-01-02T03:04:05+00:00",
+        "bursts": [],
+    }
+    return json.dumps(row | changes).encode() + b"\n"
+
+
+OLD_FAILURE = json.dumps(
+    {
+        "schema": 1,
+        "kind": "failure",
+        "workload": OLD_WORKLOAD,
+        "environment": OLD_ENVIRONMENT,
+        "stage": "load",
+        "reason": "not implemented",
+        "measured_at": "2024-01-02T03:04:05+00:00",
+    }
+).encode()
+
+
+def only_measurement(path: Path) -> Measurement:
+    (outcome,) = Table.read(path).values()
+    assert isinstance(outcome, Measurement)
+    return outcome
+
+
+def test_a_measurement_of_the_first_schema_is_one_burst(path: Path) -> None:
+    path.write_bytes(old_row())
+    outcome = only_measurement(path)
+    assert key_of(outcome) == key_of(measurement())
+    assert outcome.bursts == (
+        Burst(
+            samples_s=(0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007),
+            calls_per_sample=3,
+            stopped="precise",
+            before=DeviceState(load_1min=0.5),
+            after=DeviceState(load_1min=0.75, throttle_count=0),
+            measured_at="2024-01-02T03:04:05+00:00",
+        ),
+    )
+    assert (outcome.stopped, outcome.discarded, outcome.time_s) == ("precise", 0, 0.0025)
+
+
+def test_bursts_of_the_first_schema_are_taken_apart_by_their_sizes(path: Path) -> None:
+    path.write_bytes(old_row(bursts=[2, 1, 4]))
+    outcome = only_measurement(path)
+    assert [taken.samples_s for taken in outcome.bursts] == [
+        (0.001, 0.002),
+        (0.003,),
+        (0.004, 0.005, 0.006, 0.007),
+    ]
+    assert outcome.burst_times_s == pytest.approx((0.00125, 0.003, 0.00475))
+
+
+def test_a_plan_of_the_first_schema_is_what_was_planned_then(path: Path) -> None:
+    path.write_bytes(old_row(bursts=[3, 4]))
+    plan = SamplingPlan(**OLD_PLAN, most_warm_up_s=1.5, least_bursts=2, most_bursts=2)  # type: ignore[arg-type]
+    assert only_measurement(path).plan == plan  # A warm-up of 1.5 s is longer than one may be by default today.
+
+
+def test_a_failure_of_the_first_schema_is_read(path: Path) -> None:
+    path.write_bytes(OLD_FAILURE + b"\n")
+    assert list(Table.read(path).values()) == [failure()]
+
+
+@pytest.mark.parametrize("sizes", [[1], [99], [0, 7], [3, 3], [8, -1]], ids=str)
+def test_bursts_of_the_first_schema_that_do_not_add_up_are_refused(path: Path, sizes: list[int]) -> None:
+    path.write_bytes(old_row(bursts=sizes))
+    with pytest.raises(WrongUse, match="line 1 is no row"):
+        Table.read(path)
+
+
+def test_a_table_of_the_first_schema_is_added_to_and_keeps_its_bytes(path: Path) -> None:
+    path.write_bytes(old_row())
+    with appending(path) as writer:
+        writer.append(measurement(), adds=True)
+    assert path.read_bytes().startswith(old_row())
+    assert counts(path) == {block(): 2}
+
+
+def test_a_row_of_the_first_schema_that_only_lacks_its_end_is_kept(path: Path) -> None:
+    path.write_bytes(old_row()[:-1])
+    assert write(path, measurement(BLOCKS[1])).startswith(old_row())
+    assert len(Table.read(path)) == 2
+
+
+def learned(misfit: float, *workloads: Workload) -> Calibration:
+    """A calibration of these entries."""
+    return Calibration(
+        entries=tuple(workload.digest for workload in workloads),
+        mean_s=(0.001,) * len(workloads),
+        factor=tuple((1e-5,) * (row + 1) for row in range(len(workloads))),
+        misfit=misfit,
+        networks=9,
+        hyperparameters={"entry": 0.1},
+        leave_one_out=LeaveOneOut(0.01, 0.9, 0.9),
+    )
+
+
+def test_calibrations_are_read_again_beside_outcomes_and_are_none(path: Path) -> None:
+    with appending(path) as writer:
+        writer.append(measurement())
+        writer.append_calibration(ENVIRONMENT, learned(0.1, *BLOCKS))
+        inside = writer.table.calibration(ENVIRONMENT, BLOCKS)
+    table = Table.read(path)
+    assert list(table) == [key_of(measurement())]
+    assert table.calibration(ENVIRONMENT, BLOCKS) == inside == learned(0.1, *BLOCKS)
+    assert table.calibration(OTHER, BLOCKS) is None
+
+
+def test_the_newest_calibration_that_knows_all_that_is_asked_for_is_taken(path: Path) -> None:
+    with appending(path) as writer:
+        for calibration in (learned(0.1, *BLOCKS), learned(0.2, *BLOCKS), learned(0.3, BLOCKS[0])):
+            writer.append_calibration(ENVIRONMENT, calibration)
+    table = Table.read(path)
+    found = [table.calibration(ENVIRONMENT, workloads) for workloads in (BLOCKS, BLOCKS[:1], [block(99)])]
+    assert [calibration and calibration.misfit for calibration in found] == [0.2, 0.3, None]

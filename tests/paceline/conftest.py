@@ -48,6 +48,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def dummy_table(command: Command, tmp_path: Path) -> Path:
     """A table of the demo space at 32x64, filled in no time by the dummy runtime."""
     path = tmp_path / "dummy.jsonl"
-    ended = command("profile-device", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", path)
+    settings = ("--space", "demo", "--input", "32x64", "--runtime", "dummy", "--rounds", 2)
+    ended = command("profile-device", *settings, "--out", path)
     assert ended.status == 0, ended.err
     return path

@@ -11,7 +11,7 @@ import pytest
 
 from devices import Device, DeviceState, WrongUse
 from latency import DummyProfiler, SamplingPlan, operator_of
-from lut import Lookup, Table, appending, fill, measurable
+from lut import Lookup, Table, appending, fill, in_this_process, measurable
 from search import (
     Comparison,
     Images,
@@ -76,15 +76,15 @@ def compared(
     pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
     # Writing the graph takes longer than all the rest and has tests of its own.
     monkeypatch.setattr("search.compare.export_onnx", lambda workload, network: workload.digest.encode())
-    monkeypatch.setattr("search.compare.WHOLE_NETWORK_PLAN", PLAN)
 
     def compare(
         *results: SearchResult, references: int = 0, broken: frozenset[str] = frozenset(), **more: object
     ) -> Comparison:
         with appending(tmp_path / "table.jsonl") as writer:
-            fill(writer, dummy(broken), space.workloads(), PLAN)
+            fill(writer, in_this_process(dummy(broken)), space.workloads(), PLAN)
             images = Images(patches(4), patches(3))
-            made = NetworkComparison(results, lookup, writer, dummy(broken), images, RECIPE, tmp_path, 0)
+            start = in_this_process(dummy(broken))
+            made = NetworkComparison(results, lookup, writer, start, PLAN, images, RECIPE, tmp_path, 0)
             return made.run(references, "paceline compare", **more)
 
     return compare
@@ -168,7 +168,7 @@ def test_a_network_that_could_not_be_measured_says_why(compared: Callable[..., C
 def test_equal_networks_are_a_problem(compared: Callable[..., Comparison]) -> None:
     same = compared(FIRST, replace(FIRST, name="other"))
     assert "two of the searches returned the same network" in same.problems
-    assert compared(FIRST, SECOND).problems == ()
+    assert not [problem for problem in compared(FIRST, SECOND).problems if "same network" in problem]
 
 
 @pytest.mark.parametrize("change", [{"space": "squeezenas-small"}, {"input_size": (64, 64)}, {"classes": 4}])

@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 
 from devices import NotAvailable, WrongUse
-from latency import DummyProfiler, OrtCpuProfiler, known_profilers, open_profiler
+from latency import DummyProfiler, OrtCpuProfiler, find_profiler, known_profilers, open_profiler
 from tests.contracts.examples import DEVICE, idle
 
 
@@ -24,9 +24,24 @@ def test_a_profiler_is_opened_by_name_with_its_threads() -> None:
     assert profiler.state() == idle()
 
 
+def test_a_profiler_is_found_by_name_without_being_opened() -> None:
+    assert find_profiler("onnxruntime-cpu") is OrtCpuProfiler
+
+
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(WrongUse, match=r"no runtime 'dumy'\. Did you mean 'dummy'\?"):
-        open_profiler("dumy", DEVICE, idle)
+    for ask in (find_profiler, lambda name: open_profiler(name, DEVICE, idle)):
+        with pytest.raises(WrongUse, match=r"no runtime 'dumy'\. Did you mean 'dummy'\?"):
+            ask("dumy")
+
+
+def test_options_reach_the_profiler() -> None:
+    with pytest.raises(WrongUse, match="no option of dummy 'colour'"):
+        open_profiler("dummy", DEVICE, idle, options={"colour": "red"})
+
+
+def test_every_shipped_profiler_has_options_of_which_the_first_value_is_the_default() -> None:
+    for kind in known_profilers().values():
+        assert kind.chosen({}) == {name: values[0] for name, values in kind.choices.items()}
 
 
 def test_a_profiler_whose_runtime_is_missing_is_listed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

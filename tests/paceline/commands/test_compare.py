@@ -44,7 +44,7 @@ def test_networks_are_trained_exported_measured_and_reported(
     command: Command, dummy_table: Path, found: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "compared"
-    compare = ("compare", *found, "--table", dummy_table, "--runtime", "dummy", "--references", 4)
+    compare = ("compare", *found, "--table", dummy_table, "--runtime", "dummy", "--rounds", 1, "--references", 4)
     compare = (*compare, "--config", tmp_path / "quick.toml", "--out", out)
     ended = command(*compare)
     assert ended.status == 0, ended.err
