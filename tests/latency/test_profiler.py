@@ -318,6 +318,10 @@ class Neighboured(Profiler):
         return Sentinel(lambda calls: self._spend(calls, self.quiet_sentinel_s, 1.15), usual_s)
 
 
+WATCHFUL = SamplingPlan(sample_s=0.004, least_samples=6, least_s=0.05, limit_s=0.1, precision=0.01)
+"""Three times its limit outlasts the neighbour."""
+
+
 def of_several_processes(
     monkeypatch: pytest.MonkeyPatch, seed: int, usual_s: float | None, *, watched: bool = True
 ) -> Measurement:
@@ -328,7 +332,7 @@ def of_several_processes(
     for _ in range(8):
         profiler.now_s += profiler.draw.uniform(0, 3)
         sentinel = profiler.sentinel(usual_s) if watched else None
-        outcome = profiler.measure(block(), SamplingPlan(), sentinel)
+        outcome = profiler.measure(block(), WATCHFUL, sentinel)
         assert isinstance(outcome, Measurement), outcome
         usual_s = None if sentinel is None else sentinel.usual_s
         bursts.append(outcome if not bursts else joined(bursts[-1], outcome))
