@@ -36,7 +36,14 @@ from latency.profilers import (
     known_profilers,
     open_profiler,
 )
-from latency.sampling import SamplingPlan, median, median_interval, reason_to_end, robust_interval
+from latency.sampling import (
+    SamplingPlan,
+    lower_quartile,
+    median,
+    median_interval,
+    reason_to_end,
+    robust_interval,
+)
 from latency.sentinel import Sentinel, sentinel_workload
 from latency.steadiness import Steadiness, probe_steadiness
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
@@ -91,6 +98,7 @@ __all__ = [
     "is_launch_bound",
     "joined",
     "known_profilers",
+    "lower_quartile",
     "median",
     "median_interval",
     "network_module",

@@ -12,6 +12,7 @@ from latency.burst import Burst, Costs
 from latency.environment import Environment
 from latency.estimate import Estimate
 from latency.sampling import Z95, SamplingPlan, median, median_interval, reason_to_end, robust_interval
+from latency.sentinel import TOLERANCE
 from latency.workload import Workload
 
 WIDE_INTERVAL = 0.05
@@ -89,31 +90,54 @@ class Measurement:
 
     @cached_property
     def burst_times_s(self) -> tuple[float, ...]:
-        """The time each burst says, in seconds: the lower quartile of its samples, brought to the quiet machine.
+        """The time each burst says, in seconds: the lower quartile of its samples.
 
-        Disturbed bursts are left out where enough others are known.
+        Disturbed bursts are left out where enough others are known, see ``usable_bursts``; where they serve, they are
+        brought to the quiet machine by what the sentinel took beside them.
         """
         return tuple(self._corrected_s(burst) for burst in self.usable_bursts)
 
     @property
     def usable_bursts(self) -> tuple[Burst, ...]:
-        """The bursts that ``burst_times_s`` goes by: the undisturbed ones, or all where those are too few."""
-        return self._quiet if self._has_enough_quiet else self.bursts
+        """The bursts that ``burst_times_s`` goes by: the undisturbed ones; the least disturbed where those are few.
+
+        A sentinel tells which are the least disturbed; where one is missing, all serve.
+        """
+        if self._has_enough_quiet:
+            return self._quiet
+        looks_s = [burst.sentinel_s for burst in self.bursts if burst.sentinel_s is not None]
+        if len(looks_s) < len(self.bursts):
+            return self.bursts  # Without a sentinel beside each, nothing tells which are the least disturbed.
+        order = sorted(range(len(looks_s)), key=lambda place: (self.bursts[place] not in self._quiet, looks_s[place]))
+        return tuple(self.bursts[place] for place in sorted(order[:_ENOUGH_BURSTS]))
 
     @property
     def _has_enough_quiet(self) -> bool:
         return len(self._quiet) >= min(self.plan.least_bursts, _ENOUGH_BURSTS)
 
-    @property
+    @cached_property
     def _quiet(self) -> tuple[Burst, ...]:
-        return tuple(burst for burst in self.bursts if not burst.disturbed)
+        return tuple(burst for burst in self.bursts if self._is_quiet(burst))
+
+    def _is_quiet(self, burst: Burst) -> bool:
+        """Whether nothing disturbed it, by its own process and by others, which may have seen a faster machine."""
+        if burst.disturbed:
+            return False
+        if self.level_s is None or burst.sentinel_s is None:
+            return True
+        return burst.sentinel_s <= (1 + TOLERANCE) * self.level_s
 
     def reason_to_end(self) -> str | None:
         """Why no more bursts are needed, see ``latency.sampling.reason_to_end``; None when there are."""
-        return reason_to_end([self._corrected_s(burst) for burst in self._quiet], len(self.bursts), self.plan)
+        return reason_to_end([burst.time_s for burst in self._quiet], len(self.bursts), self.plan)
 
     def _corrected_s(self, burst: Burst) -> float:
-        if self.level_s is None or burst.sentinel_s is None:
+        """What a burst says.
+
+        Only a disturbed one is brought to the level: a quiet sentinel differs from process to process by where its
+        memory lies, and that is no other workload's business.
+        """
+        if self.level_s is None or burst.sentinel_s is None or self._is_quiet(burst):
             return burst.time_s
         return burst.time_s * self.level_s / burst.sentinel_s
 

@@ -113,9 +113,14 @@ class Lookup:
         to be independent; units that share a measurement share its error.
 
         Raises:
-            WrongUse: a candidate it has failed on the device.
+            WrongUse: it is of another space, or a candidate it has failed on the device.
         """
         picks = np.asarray(architecture)
+        if len(picks) != len(self.mean_s):
+            raise WrongUse(
+                f"An architecture needs a candidate for each of the {len(self.mean_s)} units that were looked up; got "
+                f"{len(picks)}. Look up the space that it belongs to."
+            )
         units = np.arange(len(picks))
         means, deviations = self.mean_s[units, picks], self.deviation_s[units, picks]
         if np.isnan(means).any():

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from devices import WrongUse
-from latency import Burst, Calibration, Environment, Failure, Measurement, Outcome, Workload, joined, median
+from latency import Burst, Calibration, Environment, Failure, Measurement, Outcome, Workload, joined, lower_quartile
 
 SCHEMA = 2
 
@@ -163,7 +163,7 @@ class Table(Mapping[Key, Outcome]):
     def level_s(self, environment: str, precision: str) -> float | None:
         """What the sentinel of that precision takes in that environment when nothing disturbs the machine.
 
-        The median over undisturbed bursts; the fastest where there is none; None where no sentinel ran.
+        The lower quartile over undisturbed bursts; the fastest where there is none; None where no sentinel ran.
         """
         asked = (environment, precision)
         if asked not in self._levels_s:
@@ -179,7 +179,7 @@ class Table(Mapping[Key, Outcome]):
 def _level_s(bursts: Iterable[Burst]) -> float | None:
     looks_s = [(burst.sentinel_s, burst.disturbed) for burst in bursts if burst.sentinel_s is not None]
     quiet_s = [look_s for look_s, disturbed in looks_s if not disturbed]
-    return median(quiet_s) if quiet_s else min((look_s for look_s, _ in looks_s), default=None)
+    return lower_quartile(quiet_s) if quiet_s else min((look_s for look_s, _ in looks_s), default=None)
 
 
 @final

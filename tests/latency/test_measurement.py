@@ -24,6 +24,7 @@ from latency import (
     median_interval,
     robust_interval,
 )
+from latency.sentinel import TOLERANCE
 from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, burst, failure, measurement, network
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -119,7 +120,42 @@ def test_disturbed_bursts_are_left_out_where_enough_others_are_known() -> None:
     assert outcome.time_s == 1.0
 
 
-def test_disturbed_bursts_serve_where_too_few_others_are_known() -> None:
+def test_bursts_beside_a_slower_sentinel_than_other_processes_saw_are_left_out_too() -> None:
+    within, beyond = 1 + 0.99 * TOLERANCE, 1 + 1.01 * TOLERANCE
+    looks_s = (1.0, within, 1.3, 0.9, beyond, 1.0)
+    outcome = of(*[steady(look_s, sentinel_s=look_s) for look_s in looks_s])
+    assert outcome.burst_times_s == looks_s
+    usable = replace(outcome, level_s=1.0).usable_bursts
+    assert [taken.sentinel_s for taken in usable] == [1.0, within, 0.9, 1.0]
+
+
+def test_the_four_least_disturbed_serve_where_too_few_others_are_known() -> None:
+    looks_s = (1.2, 1.0, 1.5, 1.12, 1.3, 1.02)
+    bursts = [steady(look_s, sentinel_s=look_s, disturbed=look_s == 1.2) for look_s in looks_s]
+    outcome = of(*bursts, level_s=1.0)
+    assert outcome.usable_bursts == (bursts[0], bursts[1], bursts[3], bursts[5])
+    assert outcome.burst_times_s == pytest.approx((1.0, 1.0, 1.0, 1.02)), "those that are quiet are left as they are"
+
+
+def test_an_undisturbed_burst_serves_before_a_disturbed_one_beside_a_faster_sentinel() -> None:
+    quiet = [steady(1.0, sentinel_s=1.02)] * 3
+    preempted = [slow(1.5, sentinel_s=look_s) for look_s in (1.0, 0.99)]
+    assert of(*preempted, *quiet, level_s=1.0).usable_bursts == (preempted[1], *quiet)
+
+
+def test_equal_bursts_serve_as_often_as_they_were_taken() -> None:
+    assert len(of(*[slow(1.5, sentinel_s=1.5)] * 6, level_s=1.0).usable_bursts) == 4
+
+
+@pytest.mark.parametrize("level_s", [None, 1.0])
+def test_a_single_burst_serves_whatever_its_sentinel_says(level_s: float | None) -> None:
+    outcome = of(burst(1.3, sentinel_s=1.3), level_s=level_s)
+    assert outcome.usable_bursts == outcome.bursts
+    assert outcome.time_s == pytest.approx(1.3 if level_s is None else 1.0)
+    assert outcome.relative_half_width == pytest.approx(of(burst(1.3)).relative_half_width)
+
+
+def test_all_bursts_serve_where_no_sentinel_tells_which_are_the_least_disturbed() -> None:
     outcome = of(slow(1.5), steady(1.0), steady(1.02), slow(1.6), steady(0.98))
     assert outcome.burst_times_s == (1.5, 1.0, 1.02, 1.6, 0.98)
 
@@ -131,15 +167,20 @@ def test_enough_is_what_the_plan_wants_where_that_is_little() -> None:
     assert outcome.interval_s == (1.0, 1.0)  # Of the samples that count, and not of the disturbed ones.
 
 
-def test_bursts_are_brought_to_the_level_of_the_quiet_machine() -> None:
-    outcome = of(steady(1.1, sentinel_s=1.1e-4), steady(1.0, sentinel_s=1e-4), level_s=1e-4)
-    assert outcome.burst_times_s == pytest.approx((1.0, 1.0))
-    assert replace(outcome, level_s=2e-4).burst_times_s == pytest.approx((2.0, 2.0))
+def test_disturbed_bursts_that_have_to_serve_are_brought_to_the_level_of_the_quiet_machine() -> None:
+    outcome = of(steady(1.3, sentinel_s=1.3e-4), slow(1.5, sentinel_s=1.02e-4), level_s=1e-4)
+    assert outcome.burst_times_s == pytest.approx((1.0, 1.5 / 1.02))
+    assert replace(outcome, level_s=1.5e-4).burst_times_s == pytest.approx((1.3, 1.5 * 1.5 / 1.02))
+
+
+def test_quiet_bursts_are_not_brought_to_the_level_because_quiet_sentinels_differ_too() -> None:
+    outcome = of(steady(1.0, sentinel_s=1.04e-4), steady(1.0, sentinel_s=0.5e-4), level_s=1e-4)
+    assert outcome.burst_times_s == (1.0, 1.0)
 
 
 def test_without_a_level_or_a_sentinel_bursts_are_left_as_they_are() -> None:
-    assert of(steady(1.1, sentinel_s=1.1e-4)).burst_times_s == (1.1,)
-    assert of(steady(1.1), level_s=1e-4).burst_times_s == (1.1,)
+    assert of(slow(1.3, sentinel_s=1.3e-4)).burst_times_s == (1.3,)
+    assert of(slow(1.3), level_s=1e-4).burst_times_s == (1.3,)
 
 
 def test_the_level_is_not_written_because_it_belongs_to_the_table() -> None:
@@ -147,10 +188,18 @@ def test_the_level_is_not_written_because_it_belongs_to_the_table() -> None:
     assert Measurement.from_json(outcome.to_json()) == replace(outcome, level_s=None)
 
 
-def test_bursts_that_agree_once_brought_to_the_level_are_precise() -> None:
-    bursts = [steady(1 + step / 10, sentinel_s=1 + step / 10) for step in range(6)]
-    assert of(*bursts).reason_to_end() is None
-    assert of(*bursts, level_s=1.0).reason_to_end() == "precise"
+def test_bursts_are_not_precise_only_because_they_would_agree_once_brought_to_the_level() -> None:
+    bursts = [steady(1 + step / 5, sentinel_s=1 + step / 5) for step in range(6)]
+    assert of(*bursts, level_s=1.0).reason_to_end() is None
+    assert of(*bursts, level_s=9.0).reason_to_end() is None
+
+
+def test_bursts_beside_a_slow_sentinel_end_a_measurement_only_by_their_number() -> None:
+    bursts = [*[steady(1.0, sentinel_s=1.0)] * 5, *[steady(1.15, sentinel_s=1.15)] * 3]
+    assert of(*bursts, level_s=None).reason_to_end() == "precise"
+    assert of(*bursts, level_s=1.0).reason_to_end() is None
+    assert of(*bursts, bursts[-1], level_s=1.0).reason_to_end() == "most bursts"
+    assert of(*bursts, bursts[0], level_s=1.0).reason_to_end() == "precise"
 
 
 def test_disturbed_bursts_end_a_measurement_only_by_their_number() -> None:
@@ -244,6 +293,14 @@ def test_disturbed_bursts_are_a_problem_where_they_had_to_serve(quiet: int, enou
     problems = of(*[steady(1.0)] * quiet, *[slow(1.0)] * 2).problems()
     words = f"2 of {quiet + 2} bursts were disturbed from beginning to end: close other programs and measure it again"
     assert problems == ([] if enough else [words])
+
+
+def test_bursts_that_others_prove_disturbed_are_a_problem_where_they_had_to_serve() -> None:
+    outcome = of(*[steady(1.0, sentinel_s=1.0)] * 3, *[steady(1.2, sentinel_s=1.2)] * 2)
+    assert outcome.problems() == []
+    (problem,) = replace(outcome, level_s=1.0).problems()
+    assert problem.startswith("2 of 5 bursts were disturbed from beginning to end: ")
+    assert replace(outcome, bursts=(*outcome.bursts, outcome.bursts[0]), level_s=1.0).problems() == []
 
 
 def test_all_problems_are_said() -> None:

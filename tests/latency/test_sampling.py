@@ -7,6 +7,7 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import SamplingPlan, median, median_interval, reason_to_end, robust_interval
-from latency.sampling import Samples, WarmUp, lower_quartile, reason_to_stop, relative_half_width
+from latency import SamplingPlan, lower_quartile, median, median_interval, reason_to_end, robust_interval, sampling
+from latency.sampling import Samples, WarmUp, reason_to_stop, relative_half_width
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
@@ -265,7 +266,7 @@ def test_bursts_that_do_not_agree_yet_need_more() -> None:
     assert reason_to_end(APART, 6, PATIENT) is None
 
 
-DRIFT = tuple(1 + 0.02 * burst for burst in range(20))
+DRIFT = tuple(1 + burst**2 / 200 for burst in range(20))
 """A machine that grows slower and slower: the longer it is watched, the further apart its times."""
 
 
@@ -278,6 +279,73 @@ def test_an_interval_that_more_bursts_narrow_is_no_plateau() -> None:
     states = (1.0, 1.1, 0.9) * 6
     verdicts = [reason_to_end(states[:count], count, PATIENT) for count in range(1, 19)]
     assert verdicts == [None] * 18
+
+
+def test_an_interval_that_more_bursts_narrow_a_little_is_no_plateau() -> None:
+    times = [1 + burst / 50 for burst in range(10)]
+    (low, high), (earlier_low, earlier_high) = robust_interval(times), robust_interval(times[:6])
+    narrowed = (high - low) / median(times) / ((earlier_high - earlier_low) / median(times[:6]))
+    assert 0.95 < narrowed < 1
+    assert reason_to_end(times, 10, PATIENT) is None
+
+
+def test_a_few_more_than_half_that_agree_are_not_precise() -> None:
+    slow = [1.1, 1.1001, 1.0999]
+    assert reason_to_end([*CLOSE, *slow], 9, PATIENT) is None
+    low, high = robust_interval([*CLOSE, *slow])
+    assert (high - low) / 2 < PATIENT.precision, "their interval alone is narrow enough"
+    assert reason_to_end([*CLOSE, *slow[:1]], 7, PATIENT) == "precise", "one in seven is an outlier"
+
+
+def test_the_middle_half_may_span_four_times_the_precision() -> None:
+    def verdict(precision: float) -> str | None:
+        return reason_to_end([*[1.0] * 5, 1.04, 1.04, 1.04], 8, replace(PATIENT, precision=precision))
+
+    assert verdict(0.0101) == "precise"
+    assert verdict(0.0099) is None
+
+
+def ended(draw: random.Random, slow_share: float, plan: SamplingPlan) -> tuple[str, list[float]]:
+    """Why a measurement ended whose processes are 10 % slower with that probability, and its bursts."""
+    times: list[float] = []
+    while (reason := reason_to_end(times, len(times), plan)) is None:
+        times.append(draw.gauss(1, 0.003) * (1.1 if draw.random() < slow_share else 1.0))
+    return reason, times
+
+
+def wrong_and_precise(slow_share: float) -> float:
+    """The share of measurements that end as precise and are off by most of a tenth, in per cent."""
+    draw, trials = random.Random(f"two speeds {slow_share}"), 4000
+    endings = [ended(draw, slow_share, SamplingPlan()) for _ in range(trials)]
+    return 100 * sum(reason == "precise" and median(times) > 1.05 for reason, times in endings) / trials
+
+
+SLOW_SHARES = (0.2, 0.3, 0.4)
+
+
+def test_processes_of_two_speeds_hardly_ever_end_as_precise_and_wrong() -> None:
+    assert [wrong_and_precise(share) for share in SLOW_SHARES] == pytest.approx([0.3, 1.6, 6], abs=1)
+
+
+def test_without_looking_at_the_middle_half_many_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_MOST_SPREAD", math.inf)
+    assert [wrong_and_precise(share) for share in SLOW_SHARES] == pytest.approx([2, 9, 23], abs=2)
+
+
+@pytest.mark.parametrize("spread", [0.002, 0.005, 0.01])
+def test_where_all_processes_are_alike_looking_at_the_middle_half_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, spread: float
+) -> None:
+    source = random.Random(f"alike {spread}")
+    drawn = [[source.gauss(1, spread) for _ in range(12)] for _ in range(300)]
+
+    def bursts_taken() -> list[int]:
+        counts = range(1, 13)
+        return [next(n for n in counts if reason_to_end(times[:n], n, SamplingPlan())) for times in drawn]
+
+    looking = bursts_taken()
+    monkeypatch.setattr(sampling, "_MOST_SPREAD", math.inf)
+    assert looking == bursts_taken()
 
 
 def test_the_most_bursts_end_a_measurement_whatever_they_say() -> None:
@@ -409,17 +477,17 @@ def test_only_quiet_samples_make_a_burst_precise() -> None:
     assert mixed.stopped == "precise"
 
 
-def test_a_burst_waits_for_quiet_samples_three_times_as_long_as_it_may_take_and_no_longer() -> None:
+def test_a_burst_waits_for_quiet_samples_five_times_as_long_as_it_may_take_and_no_longer() -> None:
     samples = taken(*[SLOW] * 9)
-    assert samples.go_on(2.9)
-    assert not samples.go_on(3.0)
+    assert samples.go_on(4.9)
+    assert not samples.go_on(5.0)
     assert (samples.stopped, samples.are_disturbed, len(samples.kept())) == ("time limit", True, 9)
 
 
 def test_impatience_leaves_the_quiet_samples_there_are() -> None:
     samples = taken(*[SLOW] * 9, *[QUIET] * 3)
-    assert samples.go_on(2.9)
-    assert not samples.go_on(3.0)
+    assert samples.go_on(4.9)
+    assert not samples.go_on(5.0)
     assert (samples.kept(), samples.discarded) == ((1.0,) * 3, 9)
 
 

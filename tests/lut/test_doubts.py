@@ -79,6 +79,21 @@ def test_samples_of_a_burst_that_had_no_others_count_as_disturbed() -> None:
     assert "disturbed samples" in found(with_bursts(disturbed=True))
 
 
+def test_bursts_that_other_processes_prove_disturbed_are_doubted_where_they_had_to_serve() -> None:
+    unaware = replace(with_bursts(sentinel_s=1.2e-4), level_s=1e-4)
+    assert found(unaware) == ["other doubts"]
+    assert "6 of 6 bursts were disturbed" in DOUBTS[-1].detail(unaware)
+    assert found(replace(unaware, level_s=1.15e-4)) == []
+
+
+def test_bursts_that_other_processes_prove_disturbed_are_no_witnesses_where_there_are_enough_others() -> None:
+    quiet = [burst(1e-3, process=str(n), sentinel_s=1e-4) for n in range(6)]
+    slow = burst(9e-3, process="slow", sentinel_s=1.2e-4)
+    measured = replace(STEADY, bursts=(slow, *quiet))
+    assert len(process_times_s(measured)) == 7
+    assert process_times_s(replace(measured, level_s=1e-4)) == pytest.approx([b.time_s for b in quiet])
+
+
 def test_bursts_of_one_process_are_one_witness() -> None:
     bursts = [burst(time_s, process=name) for time_s, name in ((1e-3, "a"), (4e-3, "a"), (3e-3, "b"))]
     times_s = process_times_s(replace(STEADY, bursts=tuple(bursts)))

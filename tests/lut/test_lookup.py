@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import Environment, Estimate, Workload, total
-from lut import Lookup, Table, measurable, sum_of_picks
-from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, failure, measurement, skip
+from latency import Calibration, Environment, Estimate, LeaveOneOut, Measurement, Workload, total
+from lut import Lookup, Table, appending, measurable, sum_of_picks
+from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, failure, measurement, network, skip
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
@@ -129,6 +130,12 @@ def test_there_is_no_estimate_with_a_candidate_that_failed() -> None:
     assert lookup.estimate((0, 2)).mean_s > 0
 
 
+@pytest.mark.parametrize("picks", [(0,), (0, 0, 0)])
+def test_there_is_no_estimate_of_an_architecture_of_another_space(picks: tuple[int, ...]) -> None:
+    with pytest.raises(WrongUse, match=f"each of the 2 units that were looked up; got {len(picks)}"):
+        Lookup.read(table(), GRID, FIXED).estimate(picks)
+
+
 def test_missing_entries_are_counted_and_come_with_the_command_that_fills_them() -> None:
     missing = [GRID[0][1], FIXED[2]]
     with pytest.raises(WrongUse, match="The table lacks 2 of 7 entries") as caught:
@@ -164,3 +171,146 @@ def test_an_empty_table_is_refused() -> None:
 def test_measurable_leaves_out_what_is_free_and_what_is_repeated() -> None:
     assert measurable([block(12), skip(), block(8), block(12)]) == (block(12), block(8))
     assert measurable([]) == ()
+
+
+ENTRIES = tuple(TIMES_S)
+
+
+def learned(*workloads: Workload, scale: float = 1.1) -> Calibration:
+    """A calibration after which each block takes ``scale`` times its measurement, with errors that hang together."""
+    draw = np.random.default_rng(len(workloads))
+    rows = range(1, len(workloads) + 1)
+    return Calibration(
+        entries=tuple(workload.digest for workload in workloads),
+        mean_s=tuple(scale * TIMES_S.get(workload, 1e-3) for workload in workloads),
+        factor=tuple(tuple(float(number) for number in draw.uniform(1e-5, 5e-5, row)) for row in rows),
+        misfit=0.02,
+        networks=9,
+        hyperparameters={"entry": 0.1},
+        leave_one_out=LeaveOneOut(0.01, 0.9, 0.9),
+    )
+
+
+def calibrated_table(*calibrations: Calibration, failed: Sequence[Workload] = ()) -> Table:
+    """A table that learned these, one after another."""
+    filled = table(failed=failed)
+    for calibration in calibrations:
+        filled.add_calibration(ENVIRONMENT, calibration)
+    return filled
+
+
+def scale_of(lookup: Lookup) -> float:
+    """What the cells take, as a multiple of their measurements."""
+    (scale,) = {round(lookup.mean_s[0, 0] / TIMES_S[GRID[0][0]], 6), round(lookup.fixed.mean_s / fixed_s(), 6)}
+    return float(scale)
+
+
+def fixed_s() -> float:
+    return sum(TIMES_S[workload] for workload in measurable(FIXED))
+
+
+def test_cells_of_a_calibrated_table_are_the_entries_of_its_calibration() -> None:
+    calibration = learned(*ENTRIES)
+    lookup = Lookup.read(calibrated_table(calibration), GRID, FIXED)
+    entries = [[calibration.entry(w) if w in TIMES_S else Estimate(0, 0) for w in unit] for unit in GRID]
+    np.testing.assert_array_equal(lookup.mean_s, [[entry.mean_s for entry in unit] for unit in entries])
+    np.testing.assert_array_equal(
+        lookup.deviation_s, [[entry.standard_deviation_s for entry in unit] for unit in entries]
+    )
+    assert lookup.fixed == total(calibration.entry(workload) for workload in measurable(FIXED))
+    assert lookup.calibration == calibration
+
+
+@pytest.mark.parametrize("picks", [(0, 0), (1, 2), (2, 1)])
+def test_a_calibrated_estimate_is_that_of_the_network_as_a_whole(picks: tuple[int, int]) -> None:
+    calibration = learned(*ENTRIES)
+    lookup = Lookup.read(calibrated_table(calibration), GRID, FIXED)
+    chosen = [GRID[unit][pick] for unit, pick in enumerate(picks)]
+    assert lookup.estimate(picks) == calibration.estimate([*FIXED, *chosen])
+    assert lookup.estimate(picks).source == "calibrated"
+    (by_array,) = sum_of_picks(lookup.mean_s, lookup.fixed.mean_s, np.array([picks]))
+    assert lookup.estimate(picks).mean_s == pytest.approx(by_array)
+
+
+def test_repeated_cells_of_a_calibrated_table_count_as_often_as_they_occur() -> None:
+    calibration, cell = learned(*ENTRIES), GRID[0][0]
+    lookup = Lookup.read(calibrated_table(calibration), [(cell, skip()), (cell, skip())], [cell])
+    thrice, once = lookup.estimate((0, 0)), lookup.estimate((1, 1))
+    assert thrice == calibration.estimate([cell] * 3)
+    assert thrice.mean_s == pytest.approx(3 * once.mean_s)
+    assert thrice.standard_deviation_s == pytest.approx(3 * once.standard_deviation_s), "they share one error"
+
+
+def test_a_calibration_may_be_left_aside() -> None:
+    lookup = Lookup.read(calibrated_table(learned(*ENTRIES)), GRID, FIXED, calibrated=False)
+    plain = Lookup.read(table(), GRID, FIXED)
+    np.testing.assert_array_equal(lookup.mean_s, plain.mean_s)
+    np.testing.assert_array_equal(lookup.deviation_s, plain.deviation_s)
+    assert (lookup.fixed, lookup.calibration) == (plain.fixed, None)
+    assert lookup.estimate((0, 1)) == plain.estimate((0, 1))
+    assert lookup.estimate((0, 1)).source == "measured"
+
+
+@pytest.mark.parametrize("unknown", [GRID[1][2], FIXED[0]], ids=["candidate", "fixed part"])
+def test_a_calibration_that_does_not_know_all_is_not_used(unknown: Workload) -> None:
+    partial = learned(*(workload for workload in ENTRIES if workload != unknown))
+    lookup = Lookup.read(calibrated_table(partial), GRID, FIXED)
+    assert (scale_of(lookup), lookup.calibration) == (1.0, None)
+
+
+def test_the_newest_calibration_that_knows_all_is_used() -> None:
+    older, newer = learned(*ENTRIES, scale=1.2), learned(*ENTRIES, block(99), scale=1.3)
+    newest = learned(*ENTRIES[1:], scale=1.4)
+    assert scale_of(Lookup.read(calibrated_table(older, newer, newest), GRID, FIXED)) == 1.3
+    assert scale_of(Lookup.read(calibrated_table(newer, older), GRID, FIXED)) == 1.2
+
+
+def test_a_calibration_of_another_environment_is_not_used() -> None:
+    filled = table()
+    filled.add_calibration(Environment(DEVICE, replace(RUNTIME, threads=2)), learned(*ENTRIES))
+    assert Lookup.read(filled, GRID, FIXED).calibration is None
+
+
+@pytest.mark.parametrize("known", [ENTRIES, tuple(w for w in ENTRIES if w != GRID[1][1])], ids=["before", "after"])
+def test_a_candidate_that_failed_is_no_number_whether_calibrated_before_or_after(known: Sequence[Workload]) -> None:
+    lookup = Lookup.read(calibrated_table(learned(*known), failed=[GRID[1][1]]), GRID, FIXED)
+    assert scale_of(lookup) == 1.1
+    assert np.argwhere(np.isnan(lookup.mean_s)).tolist() == [[1, 1]]
+    assert np.argwhere(np.isnan(lookup.deviation_s)).tolist() == [[1, 1]]
+    with pytest.raises(WrongUse, match="Unit 1 has a candidate that failed on the device"):
+        lookup.estimate((0, 1))
+    assert lookup.estimate((0, 2)).source == "calibrated"
+
+
+def test_a_free_candidate_costs_nothing_in_a_calibrated_table_either() -> None:
+    calibration = learned(*ENTRIES)
+    lookup = Lookup.read(calibrated_table(calibration), GRID, FIXED)
+    assert (lookup.mean_s[0, 2], lookup.deviation_s[0, 2]) == (0.0, 0.0)
+    assert lookup.estimate((2, 0)) == calibration.estimate([*FIXED, GRID[1][0]])
+
+
+def test_a_calibrated_table_without_a_fixed_part_has_only_its_picks() -> None:
+    calibration = learned(*ENTRIES)
+    lookup = Lookup.read(calibrated_table(calibration), GRID, ())
+    assert lookup.fixed.mean_s == 0
+    assert lookup.estimate((0, 0)) == calibration.estimate([GRID[0][0], GRID[1][0]])
+
+
+def test_networks_measured_whole_are_no_part_of_what_is_looked_up() -> None:
+    filled = calibrated_table(learned(*ENTRIES))
+    before = Lookup.read(filled, GRID, FIXED)
+    filled.add(measurement(network(), 9.0))
+    after = Lookup.read(filled, GRID, FIXED)
+    np.testing.assert_array_equal(after.mean_s, before.mean_s)
+    assert (after.fixed, after.calibration) == (before.fixed, before.calibration)
+
+
+def test_a_calibrated_table_reads_the_same_from_its_file(tmp_path: Path) -> None:
+    filled = calibrated_table(learned(*ENTRIES))
+    with appending(tmp_path / "table.jsonl") as writer:
+        for outcome in table().values():
+            assert isinstance(outcome, Measurement)
+            writer.append(outcome)
+        writer.append_calibration(ENVIRONMENT, learned(*ENTRIES))
+    read = Lookup.read(Table.read(tmp_path / "table.jsonl"), GRID, FIXED)
+    assert read.estimate((1, 1)) == Lookup.read(filled, GRID, FIXED).estimate((1, 1))

@@ -511,16 +511,22 @@ def watched(
     return replace(measurement(workload, environment=environment), bursts=bursts)
 
 
-def test_the_level_is_the_median_of_the_sentinel_beside_all_undisturbed_bursts() -> None:
+def test_the_level_is_the_lower_quartile_of_the_sentinel_beside_all_undisturbed_bursts() -> None:
     table = Table(
         [
-            watched((3.0, False), (9.0, True)),
-            watched((1.0, False), (2.0, False), workload=BLOCKS[1]),
+            watched((3.0, False), (0.5, True), (9.0, False)),
+            watched((1.0, False), (2.0, False), (9.0, False), workload=BLOCKS[1]),
             failure(BLOCKS[2]),
             measurement(BLOCKS[3]),
         ]
     )
     assert table.level_s(ENVIRONMENT.digest, "fp32") == 2.0
+
+
+def test_the_level_does_not_mind_that_most_processes_knew_no_quiet_moment() -> None:
+    unaware = [watched((1.2, False), (1.21, False), workload=workload) for workload in BLOCKS[:3]]
+    table = Table([*unaware, watched((1.0, False), (1.0, False), (1.01, False), workload=BLOCKS[3])])
+    assert table.level_s(ENVIRONMENT.digest, "fp32") == pytest.approx(1.0, rel=0.02)
 
 
 def test_the_level_is_the_fastest_look_where_every_burst_was_disturbed() -> None:
@@ -543,14 +549,22 @@ def test_each_precision_and_each_environment_has_a_level_of_its_own() -> None:
 
 
 def test_measurements_are_brought_to_the_level_that_later_rows_change() -> None:
-    table = Table([watched((1.0, False))])
-    key = key_of(watched((1.0, False)))
+    table = Table([watched((3.0, False))])
+    key = key_of(watched((3.0, False)))
     before = table[key]
-    table.add(watched((3.0, False), (3.0, False), workload=BLOCKS[1]))
+    table.add(watched(*[(1.0, False)] * 9, workload=BLOCKS[1]))
     after = table[key]
     assert isinstance(before, Measurement)
     assert isinstance(after, Measurement)
-    assert after.time_s == pytest.approx(3 * before.time_s)
+    assert after.time_s == pytest.approx(before.time_s / 3)
+
+
+def test_bursts_that_knew_no_better_are_left_out_once_others_saw_a_faster_machine() -> None:
+    table = Table([watched((1.3, False), *[(1.01, False)] * 4)])
+    key = key_of(watched((1.3, False)))
+    row = table[key]
+    assert isinstance(row, Measurement)
+    assert [taken.sentinel_s for taken in row.usable_bursts] == [1.01] * 4
 
 
 OLD_PLAN = {
