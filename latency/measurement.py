@@ -11,7 +11,7 @@ from devices import WrongUse
 from latency.burst import Burst, Costs
 from latency.environment import Environment
 from latency.estimate import Estimate
-from latency.sampling import Z95, SamplingPlan, median, median_interval, reason_to_end, robust_interval
+from latency.sampling import Z95, SamplingPlan, median, median_interval, middle_half, reason_to_end, robust_interval
 from latency.sentinel import TOLERANCE
 from latency.workload import Workload
 
@@ -179,6 +179,12 @@ class Measurement:
             found.append(
                 f"its 95 % interval is {self.relative_half_width:.0%} wide to one side after {taken} ({self.stopped}): "
                 "close other programs and measure it again"
+            )
+        apart = middle_half(self.burst_times_s)
+        if apart > WIDE_INTERVAL:
+            found.append(
+                f"the middle half of its bursts lies {apart:.0%} apart: processes have more than one speed, and the "
+                "median is that of the majority"
             )
         if len({burst.process or number for number, burst in enumerate(self.bursts)}) == 1:
             found.append("all in one process: what differs between processes is not in its interval")

@@ -329,7 +329,7 @@ def reason_to_end(times: Sequence[float], taken: int, plan: SamplingPlan) -> str
     """
     if len(times) >= plan.least_bursts:
         width = _relative_width(times)
-        if len(times) > 1 and width <= plan.precision and _middle_half(times) <= _MOST_SPREAD * plan.precision:
+        if len(times) > 1 and width <= plan.precision and middle_half(times) <= _MOST_SPREAD * plan.precision:
             return "precise"
         earlier = times[:-_PLATEAU_BURSTS]
         if len(earlier) >= plan.least_bursts and width >= _relative_width(earlier):
@@ -337,7 +337,7 @@ def reason_to_end(times: Sequence[float], taken: int, plan: SamplingPlan) -> str
     return "most bursts" if taken >= plan.most_bursts else None
 
 
-def _middle_half(times: Sequence[float]) -> float:
+def middle_half(times: Sequence[float]) -> float:
     """From the lower quartile to the upper one, as a share of the median."""
     return (-lower_quartile([-time for time in times]) - lower_quartile(times)) / median(times)
 

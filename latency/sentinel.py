@@ -26,7 +26,7 @@ _USUAL_QUANTILE = 0.1
 
 
 def sentinel_workload(precision: str) -> Workload:
-    """The workload that serves as sentinel: an early block, whose 6 MB of activations no core's own cache holds.
+    """The workload that serves as sentinel: an early block, whose 8 MB of activations no core's own cache holds.
 
     What disturbs is a neighbour in the shared cache and on the way to memory, and only a block that needs both feels
     it. One that almost fits the core's own cache takes up to 30 % longer after some workloads than after

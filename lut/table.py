@@ -143,6 +143,8 @@ class Table(Mapping[Key, Outcome]):
         """
         key = key_of(outcome)
         known = self._outcomes.get(key)
+        if known is not None and not adds:  # What was learned from the old one does not hold for the new one.
+            self._calibrations.pop(key.environment, None)
         if adds and isinstance(known, Measurement) and isinstance(outcome, Measurement):
             outcome = joined(known, outcome)
         self._outcomes[key] = outcome

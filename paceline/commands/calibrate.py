@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from devices import find_target
-from latency import Calibration, Environment, WholeNetwork
-from lut import Progress, Table, appending, blocks_of, calibrated, fill, fresh_processes, networks_of
+from latency import Calibration, Estimate, WholeNetwork, Workload
+from lut import Progress, appending, blocks_of, calibrated, fill, fresh_processes, networks_of
 from paceline.options import (
     Classes,
     InputSize,
@@ -61,35 +62,35 @@ def calibrate(
     found = find_target(target)
     opened = open_space(space, input_size, classes, found.precision)
     settings = profiler_settings(found, runtime, threads, options)
-    chosen = balanced_architectures(opened, networks, seed) if networks else []
-    say(f"{len(chosen)} networks of {opened.name} at {size_text(opened.input_size)}, measured whole")
+    say(f"{networks} networks of {opened.name} at {size_text(opened.input_size)}, measured whole")
     with (
         appending(path, create=False) as writer,
         fresh_processes(settings) as start,
         progress_bar("measuring") as bar,
     ):
-        look_up(opened, writer.table, path)  # Refuses, with the command, where blocks are missing.
+        # Refuses, with the command, where blocks are missing.
+        barred = np.isnan(look_up(opened, writer.table, path).mean_s)
         environment = writer.table.environment()
-        if chosen:
+        if networks:
 
             def tell(progress: Progress) -> None:
                 bar(progress.done, progress.wanted)
 
+            chosen = balanced_architectures(opened, networks, seed, barred)
             plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
             fill(writer, start, [opened.network(a) for a in chosen], plan, tell=tell)
         calibration = calibrated(writer.table, environment)
         writer.append_calibration(environment, calibration)
-        evidence = networks_of(writer.table, environment)
-        plain = [plain_error(writer.table, environment, network) for network in evidence]
+        blocks = blocks_of(writer.table, environment)
+        plain = [_plain_error(blocks, network) for network in networks_of(writer.table, environment)]
     if as_json:
         show_json(_json(path, calibration, plain))
     else:
         _show(path, calibration, plain)
 
 
-def plain_error(table: Table, environment: Environment, network: WholeNetwork) -> float:
+def _plain_error(blocks: Mapping[Workload, Estimate], network: WholeNetwork) -> float:
     """How far the plain sum of a network's blocks is from its measurement, as a share of it."""
-    blocks = blocks_of(table, environment)
     return sum(blocks[part].mean_s for part in network.parts) / network.mean_s - 1
 
 

@@ -33,3 +33,19 @@ def test_units_are_shuffled_independently() -> None:
 def test_no_networks_are_refused() -> None:
     with pytest.raises(WrongUse, match="At least 1"):
         balanced_architectures(SPACE, 0, 0)
+
+
+def test_a_candidate_that_is_barred_never_occurs() -> None:
+    barred = np.zeros((len(SPACE.units), 13), dtype=bool)
+    barred[0, 4] = barred[3, 0] = True
+    picks = np.array([architecture.picks for architecture in balanced_architectures(SPACE, 24, 0, barred)])
+    assert 4 not in picks[:, 0]
+    assert 0 not in picks[:, 3]
+    assert np.bincount(picks[:, 0], minlength=13).max() == 2
+
+
+def test_a_unit_whose_candidates_are_all_barred_is_refused() -> None:
+    barred = np.zeros((len(SPACE.units), 13), dtype=bool)
+    barred[2] = True
+    with pytest.raises(WrongUse, match="All candidates"):
+        balanced_architectures(SPACE, 8, 0, barred)
