@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.peers_plan import CALLS, INPUT_SIZE, SPACE, all_blocks, positive, sample_of_blocks
 from devices import NotAvailable, WrongUse, read_device, read_gpu, read_load
 from latency import (
+    FOLDER_VARIABLE,
     Environment,
     FreshProcess,
     Measurement,
@@ -31,7 +32,6 @@ from latency import (
     find_profiler,
     median,
 )
-from latency.model_files import FOLDER_VARIABLE
 from lut import Progress, appending, fill
 
 _TELL_EVERY_S = 10.0

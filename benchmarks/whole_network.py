@@ -131,7 +131,7 @@ def _report(
     rows = {name: _scores(predicted, truth) for name, predicted in predictions.items()}
     coverage = {
         "stated 90 % intervals": _coverage(ours, truth, np.zeros_like(truth)),
-        "with the noise of the measurement": _coverage(ours, truth, _deviations(first, kept)),
+        "with the noise of the networks' own measurement": _coverage(ours, truth, _deviations(first, kept)),
     }
     if arguments.json:
         print(json.dumps({"machine": environment.describe(), "scores": rows, "coverage": coverage}, indent=1))

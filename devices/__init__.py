@@ -17,6 +17,7 @@ from devices.nvidia import (
     read_gpu_health,
     read_gpu_state,
 )
+from devices.timed_device import read_timed_device, state_reader
 
 __all__ = [
     "Device",
@@ -47,5 +48,7 @@ __all__ = [
     "read_health",
     "read_load",
     "read_state",
+    "read_timed_device",
+    "state_reader",
     "unknown_name",
 ]

@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+LASTING_REASONS = ("power limit", "kept in step with another GPU", "board limit", "voltage limit")
+"""What holds a GPU's clock down for as long as it is loaded, in the words of ``DeviceState.throttle_reasons``.
+
+Others come and go: heat, or a supply that is too weak. Words with a comma, of which there are some, are of these.
+"""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -113,6 +119,15 @@ class DeviceState:
     def to_json(self) -> dict[str, Any]:
         """The known fields as plain values; unknown ones are left out."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    @property
+    def is_slowed_down(self) -> bool:
+        """Whether something holds the clock down that comes and goes: heat, or a supply that is too weak.
+
+        A power limit is none of these: a loaded GPU lives at it, and times taken there are its own.
+        """
+        reasons = filter(None, (self.throttle_reasons or "").split(", "))
+        return any(reason not in LASTING_REASONS for reason in reasons)
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> DeviceState:

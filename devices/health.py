@@ -281,7 +281,7 @@ def _gpu_throttling(gpu: GpuHealth) -> Finding:
     if not reasons:
         return Finding("throttling", "ok", "nothing holds the clock down")
     what = f"the clock is held down at this moment: {reasons}"
-    return Finding("throttling", "problem", what, _lock(gpu))
+    return Finding("throttling", "problem" if gpu.state.is_slowed_down else "warning", what, _lock(gpu))
 
 
 def _gpu_temperature(gpu: GpuHealth) -> Finding:

@@ -17,7 +17,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, final
 
-from devices.device import Device, DeviceState, GpuHealth
+from devices.device import LASTING_REASONS, Device, DeviceState, GpuHealth
 from devices.errors import NotAvailable
 
 _GIB = 2**30
@@ -37,8 +37,8 @@ _REASONS: Mapping[str, str] = {
 }
 """What holds a clock down against its user's will, by NVML's names. Idling and clocks that a user set do not."""
 
-_SUDDEN = ("HwSlowdown", "SwThermalSlowdown", "HwThermalSlowdown", "HwPowerBrakeSlowdown")
-"""Those that come and go. A power limit is how a loaded GPU lives: samples taken at it are its own."""
+_SUDDEN = tuple(name for name, words in _REASONS.items() if words not in LASTING_REASONS)
+"""Those that come and go."""
 
 _USER_CLOCKS = "ApplicationsClocksSetting"
 

@@ -1,7 +1,7 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
 from latency.burst import Burst, Costs
-from latency.calibration import Calibration, LeaveOneOut, WholeNetwork, calibrate
+from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -15,6 +15,7 @@ from latency.measurement import (
     Outcome,
     joined,
 )
+from latency.model_files import FOLDER_VARIABLE
 from latency.onnx_export import (
     OPSET,
     build_module,
@@ -50,6 +51,8 @@ from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
 __all__ = [
     "EXCESS_LOAD",
+    "FOLDER_VARIABLE",
+    "LEAST_NETWORKS",
     "MOST_DISTURBED",
     "NOTHING",
     "OPERATORS",

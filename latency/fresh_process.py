@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,12 @@ from devices import Device, NotAvailable, PacelineError, WrongUse
 from latency.environment import Environment
 from latency.measurement import Failure, Measurement, Outcome
 from latency.model_files import FOLDER_VARIABLE
+from latency.profiler import Profiler
 from latency.sampling import SamplingPlan
 from latency.workload import Workload
 
-PATIENCE_S = 300.0
-"""How long a workload may take in all before its process is killed; a compiler may need minutes."""
+_PATIENCE_TO_OPEN_S = 300.0
+"""How long a runtime may take until it is ready for workloads."""
 
 _MOST_WORDS = 300
 """Characters of a dead process' last words that a failure keeps."""
@@ -83,7 +84,7 @@ class FreshProcess:
     Args:
         settings: the profiler it opens.
         usual_s: what the sentinel takes when nothing disturbs the machine, by precision, where it is known.
-        patience_s: how long one workload may take in all.
+        patience_s: how long one burst may take, building included; the profiler's own when None.
 
     Raises:
         NotAvailable: the runtime is missing.
@@ -91,10 +92,11 @@ class FreshProcess:
     """
 
     def __init__(
-        self, settings: ProfilerSettings, usual_s: Mapping[str, float] = {}, *, patience_s: float = PATIENCE_S
+        self, settings: ProfilerSettings, usual_s: Mapping[str, float] = {}, *, patience_s: float | None = None
     ) -> None:
         self._settings = settings
         self._patience_s = patience_s
+        self._profiler_patience_s = Profiler.patience_s
         self._usual_s = dict(usual_s)
         self._process = _Process(settings.models)
         with ExitStack() as unless_opened:
@@ -109,11 +111,14 @@ class FreshProcess:
                 self._process.kill()
                 self._process = _Process(self._settings.models)
                 self._introduce()
-            answer = self._process.ask({"workload": workload.to_json(), "plan": plan.to_json()}, self._patience_s)
+            patience_s = self._profiler_patience_s if self._patience_s is None else self._patience_s
+            answer = self._process.ask({"workload": workload.to_json(), "plan": plan.to_json()}, patience_s)
         except (_HungError, _DiedError) as error:
             self._process.kill()
             now = datetime.now(UTC).isoformat(timespec="seconds")
             return Failure(workload, self.environment, "run", str(error), now)
+        if answer["ends"]:
+            self._process.kill()  # Before it is asked once more.
         if answer["usual_s"] is not None:
             self._usual_s[workload.precision] = answer["usual_s"]
         kinds: Mapping[str, Callable[[Mapping[str, Any]], Outcome]] = {
@@ -133,11 +138,12 @@ class FreshProcess:
             "usual_s": self._usual_s,
         }
         try:
-            answer = self._process.ask(request, self._patience_s)
+            answer = self._process.ask(request, _PATIENCE_TO_OPEN_S)
         except (_HungError, _DiedError) as error:
             raise NotAvailable(f"{settings.name} could not be opened: {error}.") from error
         if "missing" in answer:
             raise _ERRORS.get(answer["exit_code"], NotAvailable)(answer["missing"])
+        self._profiler_patience_s = float(answer["patience_s"])
         return Environment.from_json(answer["environment"])
 
     def __enter__(self) -> Self:
@@ -216,8 +222,10 @@ class _Process:
         return f"its process {how}: {said}" if said else f"its process {how} without a word"
 
     def kill(self) -> None:
-        """End it, whatever it is doing, and everything that it started."""
-        if self._popen.poll() is None:
+        """End it, whatever it is doing, and everything that it started, which may outlive it."""
+        if self._requests.closed:
+            return  # It was killed before, and its number may be that of another process by now.
+        with suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
         for pipe in (self._requests, self._answers, self._words):

@@ -234,7 +234,7 @@ class Measurement:
 
 
 def _throttled(burst: Burst) -> bool:
-    if burst.before.throttle_reasons or burst.after.throttle_reasons:
+    if burst.before.is_slowed_down or burst.after.is_slowed_down:
         return True
     before, after = burst.before.throttle_count, burst.after.throttle_count
     return before is not None and after is not None and after > before

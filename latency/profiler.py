@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, final
@@ -73,6 +73,24 @@ class ProfilingError(Exception):
         self.stage = stage
 
 
+@contextmanager
+def profiling_errors(stage: str) -> Iterator[None]:
+    """Make a ProfilingError of whatever a runtime raises within: its errors are of types that nobody can list.
+
+    Args:
+        stage: where it happens, unless the error says so itself.
+
+    Raises:
+        ProfilingError: something was raised.
+    """
+    try:
+        yield
+    except ProfilingError:
+        raise
+    except Exception as error:  # The one place where a runtime's errors become ours.
+        raise ProfilingError(stage, f"{type(error).__name__}: {error}") from error
+
+
 class Profiler(abc.ABC):
     """Times workloads in one environment.
 
@@ -93,6 +111,9 @@ class Profiler(abc.ABC):
 
     takes_turns: ClassVar[bool] = True
     """Whether another workload can run between two samples. No where a sample is a process or a record of its own."""
+
+    patience_s: ClassVar[float] = 300.0
+    """How long one burst of a workload, built and all, may take before its process counts as hanging."""
 
     @classmethod
     @abc.abstractmethod
@@ -158,15 +179,13 @@ class Profiler(abc.ABC):
         Returns:
             A measurement of one burst; or a failure when the workload cannot be built, loaded or run.
         """
-        stage = "load"
         try:
-            with self.open(workload) as run:
-                stage = "run"
+            with profiling_errors("run"), ExitStack() as stack:
+                with profiling_errors("load"):
+                    run = stack.enter_context(self.open(workload))
                 burst = self._burst(run, plan, sentinel)
         except ProfilingError as error:
             return self._failure(workload, error.stage, str(error))
-        except Exception as error:  # The one place where a runtime's errors, whose types are unknown, become ours.
-            return self._failure(workload, stage, f"{type(error).__name__}: {error}")
         return Measurement(workload, self.environment, plan, (burst,), UNFINISHED)
 
     def _burst(self, run: TimedRun, plan: SamplingPlan, sentinel: Sentinel | None) -> Burst:

@@ -4,11 +4,12 @@ It reads one JSON object a line from standard input and answers each with one li
 it began. Whatever a runtime prints goes to standard error instead.
 
 1. ``{"profiler": NAME, "device": {...}, "threads": N, "options": {...}, "usual_s": {PRECISION: SECONDS}}`` is answered
-   by ``{"environment": {...}}`` or ``{"missing": WORDS, "exit_code": CODE}``.
+   by ``{"environment": {...}, "patience_s": SECONDS}`` or ``{"missing": WORDS, "exit_code": CODE}``.
 2. ``{"workload": {...}, "plan": {...}}`` is answered by ``{"kind": "measurement" | "failure", "outcome": {...},
-   "usual_s": SECONDS | null}``, as often as one is asked for.
+   "usual_s": SECONDS | null, "ends": true | false}``, as often as one is asked for.
 
-It ends when standard input does, and at once, whatever it is doing, when nobody can read its answers any more.
+It ends when standard input does; after an answer that says so; and at once, whatever it is doing, when nobody can read
+its answers any more.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
-from devices import Device, PacelineError, read_gpu_state, read_state
-from latency.profiler import Profiler, ProfilingError
+from devices import Device, PacelineError, state_reader
+from latency.measurement import Failure, Outcome
+from latency.profiler import Profiler, ProfilingError, profiling_errors
 from latency.profilers import find_profiler, open_profiler
 from latency.sampling import SamplingPlan
 from latency.sentinel import Sentinel, sentinel_workload
@@ -43,12 +45,12 @@ def serve(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> 
     first = json.loads(line)
     try:
         name, device = first["profiler"], Device.from_json(first["device"])
-        state = read_gpu_state if find_profiler(name).accelerator == "cuda" else read_state
+        state = state_reader(find_profiler(name).accelerator)
         profiler = open_profiler(name, device, state, first["threads"], first["options"])
     except PacelineError as error:
         answer({"missing": str(error), "exit_code": error.exit_code})
         return
-    answer({"environment": profiler.environment.to_json()})
+    answer({"environment": profiler.environment.to_json(), "patience_s": profiler.patience_s})
     with ExitStack() as stack:
         sentinels: dict[str, Sentinel | None] = {}
         for request in map(json.loads, requests):
@@ -59,17 +61,31 @@ def serve(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> 
             sentinel = sentinels[workload.precision]
             outcome = profiler.measure(workload, SamplingPlan.from_json(request["plan"]), sentinel)
             seen_s = None if sentinel is None else sentinel.usual_s
-            answer({"kind": outcome.kind, "outcome": outcome.to_json(), "usual_s": seen_s})
+            ends = _is_spent(profiler, outcome)
+            answer({"kind": outcome.kind, "outcome": outcome.to_json(), "usual_s": seen_s, "ends": ends})
+            if ends:
+                return
+
+
+def _is_spent(profiler: Profiler, outcome: Outcome) -> bool:
+    """Whether nothing more can be measured in this process: after an error on a GPU, CUDA answers only with that."""
+    return profiler.accelerator == "cuda" and isinstance(outcome, Failure) and outcome.stage in ("load", "run")
 
 
 def _sentinel(profiler: Profiler, precision: str, usual_s: float | None, stack: ExitStack) -> Sentinel | None:
-    """A sentinel that stays loaded until ``stack`` is closed; None where the runtime has none."""
+    """A sentinel that stays loaded until ``stack`` is closed; None where the runtime has none.
+
+    A runtime that cannot run it in this precision, whatever it raises, measures its workloads without.
+    """
     if not profiler.takes_turns:
         return None
     try:
-        return Sentinel(stack.enter_context(profiler.open(sentinel_workload(precision))), usual_s)
+        with profiling_errors("load"), ExitStack() as opened:
+            sentinel = Sentinel(opened.enter_context(profiler.open(sentinel_workload(precision))), usual_s)
+            stack.enter_context(opened.pop_all())
+            return sentinel
     except ProfilingError:
-        return None  # This runtime cannot run it in this precision; workloads are then measured without.
+        return None
 
 
 def _own_output() -> IO[str]:

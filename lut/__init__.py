@@ -1,8 +1,9 @@
 """What is already known? Times and fits nothing itself."""
 
-from lut.calibrating import blocks_of, calibrated, networks_of
+from lut.calibrating import blocks_of, calibrated, is_network, networks_of
 from lut.checking import Concern, Example, Findings, check
 from lut.difference import TOLERANCE, CommonFactor, Difference, RowDifference, compare_tables
+from lut.doubts import is_doubtful
 from lut.filling import (
     FillSummary,
     Progress,
@@ -38,6 +39,8 @@ __all__ = [
     "fill",
     "fresh_processes",
     "in_this_process",
+    "is_doubtful",
+    "is_network",
     "key_of",
     "measurable",
     "networks_of",

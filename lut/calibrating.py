@@ -20,7 +20,7 @@ from lut.table import Table
 
 def blocks_of(table: Table, environment: Environment) -> Mapping[Workload, Estimate]:
     """What each block that was measured in ``environment`` takes by itself."""
-    return {m.workload: m.estimate() for m in _measurements(table, environment) if not _is_network(m.workload)}
+    return {m.workload: m.estimate() for m in _measurements(table, environment) if not is_network(m.workload)}
 
 
 def networks_of(table: Table, environment: Environment) -> Sequence[WholeNetwork]:
@@ -28,7 +28,7 @@ def networks_of(table: Table, environment: Environment) -> Sequence[WholeNetwork
     blocks = blocks_of(table, environment)
     found = []
     for measurement in _measurements(table, environment):
-        if _is_network(measurement.workload):
+        if is_network(measurement.workload):
             timed = tuple(part for part in parts(measurement.workload) if not operator_of(part).is_free)
             if all(part in blocks for part in timed):
                 estimate = measurement.estimate()
@@ -53,5 +53,6 @@ def _measurements(table: Table, environment: Environment) -> list[Measurement]:
     ]
 
 
-def _is_network(workload: Workload) -> bool:
+def is_network(workload: Workload) -> bool:
+    """Whether a workload is a network as a whole, and no block."""
     return workload.operator == "network"

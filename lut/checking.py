@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from devices import WrongUse
 from latency import Environment, Failure, Measurement, Outcome, Workload, operator_of
+from lut.calibrating import is_network
 from lut.doubts import DOUBTS, Doubt
 from lut.table import Table
+
+_Row = TypeVar("_Row", bound=Outcome)
 
 _MOST_EXAMPLES = 3
 
@@ -89,8 +92,38 @@ class Findings:
         return not any(concern.is_serious for concern in self.concerns)
 
 
+class _Group(NamedTuple):
+    """Rows that one command measures: those of blocks, or those of whole networks."""
+
+    suffix: str
+    networks: bool
+    failures_mean: str
+    command: str
+
+    def of(self, outcomes: Iterable[_Row]) -> list[_Row]:
+        """Those of the outcomes that belong to it."""
+        return [outcome for outcome in outcomes if is_network(outcome.workload) is self.networks]
+
+
+def _groups(command: str, calibrate_command: str) -> tuple[_Group, _Group]:
+    return (
+        _Group("", False, "blocks that could not be timed are in no network that a search proposes", command),
+        _Group(
+            " (whole networks)",
+            True,
+            "networks that could not be timed teach nothing of their blocks",
+            calibrate_command,
+        ),
+    )
+
+
 def check(
-    table: Table, *, now: datetime, installed: Mapping[str, str] = {}, command: str = "profile-device"
+    table: Table,
+    *,
+    now: datetime,
+    installed: Mapping[str, str] = {},
+    command: str = "profile-device",
+    calibrate_command: str = "paceline table calibrate",
 ) -> Findings:
     """Look for everything that speaks against a table.
 
@@ -102,16 +135,17 @@ def check(
         now: time of the check, with its zone.
         installed: version of each package as it is now where the rows come from; what is not known is left out.
         command: the command that filled the table, without ``--again``.
+        calibrate_command: the command that measures whole networks for it, without ``--again``.
     """
     outcomes = tuple(table.values())
     measurements = tuple(outcome for outcome in outcomes if isinstance(outcome, Measurement))
-    doubts = (_doubtful(doubt, measurements, command) for doubt in DOUBTS)
+    groups = _groups(command, calibrate_command)
     concerns = [
         *_emptiness(outcomes, command),
         *_mixture(outcomes),
         *_staleness(outcomes, installed),
-        *_failures(outcomes, command),
-        *(concern for concern in doubts if concern.count),
+        *_failures(outcomes, groups),
+        *(concern for doubt in DOUBTS for concern in _doubtful(doubt, measurements, groups)),
         *_governors(measurements, command),
         *_ages(outcomes, now),
         *_time_span(outcomes, command),
@@ -187,39 +221,43 @@ def _staleness(outcomes: Sequence[Outcome], installed: Mapping[str, str]) -> Ite
         )
 
 
-def _failures(outcomes: Sequence[Outcome], command: str) -> Iterator[Concern]:
+def _failures(outcomes: Sequence[Outcome], groups: Iterable[_Group]) -> Iterator[Concern]:
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    if failures:
-        reasons = Counter((failure.stage, failure.reason) for failure in failures)
-        first = {(failure.stage, failure.reason): failure.workload for failure in reversed(failures)}
-        yield Concern(
-            kind="failures",
-            meaning="blocks that could not be timed are in no network that a search proposes",
-            count=len(failures),
-            of=len(outcomes),
-            is_serious=len(failures) > _TOLERATED_FAILURES * len(outcomes),
-            examples=tuple(
-                Example(first[stage, reason].describe(), f"{count} failed at {stage}: {reason}")
-                for (stage, reason), count in reasons.most_common(_MOST_EXAMPLES)
-            ),
-            advice="Mend the cause, then try these again.",
-            command=f"{command} --again failed",
-        )
+    for group in groups:
+        if found := group.of(failures):
+            reasons = Counter((failure.stage, failure.reason) for failure in found)
+            first = {(failure.stage, failure.reason): failure.workload for failure in reversed(found)}
+            yield Concern(
+                kind=f"failures{group.suffix}",
+                meaning=group.failures_mean,
+                count=len(found),
+                of=len(outcomes),
+                is_serious=len(failures) > _TOLERATED_FAILURES * len(outcomes),
+                examples=tuple(
+                    Example(first[stage, reason].describe(), f"{count} failed at {stage}: {reason}")
+                    for (stage, reason), count in reasons.most_common(_MOST_EXAMPLES)
+                ),
+                advice="Mend the cause, then try these again.",
+                command=f"{group.command} --again failed",
+            )
 
 
-def _doubtful(doubt: Doubt, measurements: Sequence[Measurement], command: str) -> Concern:
-    strengths = [(doubt.strength(measurement), measurement) for measurement in measurements]
-    rows = sorted(((s, m) for s, m in strengths if s > 0), key=lambda row: row[0], reverse=True)
-    return Concern(
-        kind=doubt.kind,
-        meaning=doubt.meaning,
-        count=len(rows),
-        of=len(measurements),
-        is_serious=len(rows) > _TOLERATED * len(measurements),
-        examples=tuple(Example(m.workload.describe(), doubt.detail(m)) for _, m in rows[:_MOST_EXAMPLES]),
-        advice=doubt.advice,
-        command=command + doubt.option,
-    )
+def _doubtful(doubt: Doubt, measurements: Sequence[Measurement], groups: Iterable[_Group]) -> Iterator[Concern]:
+    rows = sorted((m for m in measurements if doubt.strength(m) > 0), key=doubt.strength, reverse=True)
+    for group in groups:
+        if found := group.of(rows):
+            # Only when it is asked for does the command for networks go on with those that it would not choose itself.
+            option = " --again doubtful" if group.networks else doubt.option
+            yield Concern(
+                kind=doubt.kind + group.suffix,
+                meaning=doubt.meaning,
+                count=len(found),
+                of=len(measurements),
+                is_serious=len(rows) > _TOLERATED * len(measurements),
+                examples=tuple(Example(m.workload.describe(), doubt.detail(m)) for m in found[:_MOST_EXAMPLES]),
+                advice=doubt.advice,
+                command=group.command + option,
+            )
 
 
 def _governors(measurements: Sequence[Measurement], command: str) -> Iterator[Concern]:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from latency import EXCESS_LOAD, MOST_DISTURBED, UNFINISHED, WIDE_INTERVAL, Measurement, median
 
+FAILURES = "failures"
+"""Why sampling ended, of a measurement whose later rounds failed."""
+
 
 class Doubt(NamedTuple):
     """A reason to doubt a measurement.
@@ -126,8 +129,15 @@ _NAMED = (
         "these wait for more bursts",
         lambda m: float(m.stopped == UNFINISHED),
         lambda m: f"{_bursts(m)} of at least {m.plan.least_bursts}",
-        "The command that filled the table goes on with them.",
+        "This command goes on with them.",
         option="",
+    ),
+    Doubt(
+        "failures in later rounds",
+        "these were measured in some processes and failed in others, so they may fail in a network, too",
+        lambda m: float(m.stopped == FAILURES),
+        lambda m: f"{_bursts(m)} of at least {m.plan.least_bursts}, then failures",
+        "Mend the cause, then measure these again.",
     ),
 )
 
@@ -142,3 +152,8 @@ DOUBTS = (
     ),
 )
 """All reasons there are."""
+
+
+def is_doubtful(measurement: Measurement) -> bool:
+    """Whether anything speaks against a measurement: what is measured again when doubtful rows are."""
+    return bool(measurement.problems()) or any(doubt.strength(measurement) > 0 for doubt in DOUBTS)

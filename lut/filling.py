@@ -27,11 +27,15 @@ from latency import (
     Workload,
     joined,
 )
+from lut.doubts import FAILURES
 from lut.lookup import measurable
 from lut.table import Table, TableWriter
 
 Start: TypeAlias = Callable[[Mapping[str, float]], AbstractContextManager[Measurer]]
 """Starts a process that measures, told what the sentinel takes on the quiet machine, by precision, where known."""
+
+_MOST_FAILURES = 2
+"""After so many failures in one run, a workload that has bursts gets no more of them."""
 
 
 @contextmanager
@@ -68,11 +72,12 @@ class FillSummary:
 
     Attributes:
         measured: workloads of which this run took bursts, unfinished ones included.
-        failed: workloads that could not be measured in this run.
+        failed: workloads that could not be measured in this run, or not to the end.
         skipped: workloads that the table knew already, and nobody wanted again.
         widest: the measurement with the widest relative interval among all that were wanted; None without any.
         failures: all failures among the wanted workloads, those of earlier runs included.
         ended: how many measurements of this run ended for each reason.
+        setbacks: the last failure in this run of each workload that has bursts nevertheless.
     """
 
     measured: int
@@ -81,6 +86,7 @@ class FillSummary:
     widest: Measurement | None
     failures: tuple[Failure, ...]
     ended: Mapping[str, int]
+    setbacks: tuple[Failure, ...] = ()
 
 
 def fill(
@@ -98,14 +104,19 @@ def fill(
 
     Rounds are made, each by a process of its own and over all workloads that are not finished, in an order of its
     own: what drifts hits all alike, and what differs from process to process is seen. A workload is finished when
-    its interval is narrow enough, when more bursts no longer narrow it, or when it has as many as the plan allows.
+    its interval is narrow enough, when more bursts no longer narrow it, or when it has as many as the plan allows. One
+    that was finished under a plan that asked for less goes on when this one is not yet content.
+
+    A failure is recorded where the table has no bursts of a workload. Where it has, they are kept and the workload gets
+    another chance in the next round; when it fails twice in one run, its measurement is ended with what it has.
 
     Args:
         writer: the table to add to.
         start: starts the process of a round; the environment must be the table's.
         workloads: what is wanted; repeated and free ones are left out.
         plan: how to sample.
-        again: whether a known outcome shall be measured again; its new bursts take the place of the old ones.
+        again: whether a known outcome shall be measured again; its new bursts take the place of the old ones. Those
+            that are unfinished go on in any case.
         limit_s: begin no further burst after this time. What is unfinished then stays so in the table, and the same
             call goes on with it.
         seed: of the orders.
@@ -140,6 +151,7 @@ class _Fill:
         self._afresh: set[Workload] = set()
         self._bursts: dict[Workload, int] = {}  # Kept beside the table, which would be asked for each after each.
         self._taken: set[Workload] = set()
+        self._failures: dict[Workload, list[Failure]] = {}
         self._done = self._failed = 0
 
     def run(self) -> FillSummary:
@@ -162,11 +174,26 @@ class _Fill:
     def _unknown(self, environment: Environment) -> list[Workload]:
         """What has to be measured: not known, not finished, or wanted again."""
         known = {workload: self._writer.table.outcome(workload, environment) for workload in self._wanted}
-        self._afresh = {workload for workload, outcome in known.items() if outcome is not None and self._again(outcome)}
-        unfinished = {workload for workload, outcome in known.items() if outcome is None or _is_unfinished(outcome)}
-        todo = [workload for workload in self._wanted if workload in self._afresh | unfinished]
+        # What is unfinished may have been begun afresh by a run that was interrupted: it must not begin once more.
+        self._afresh = {
+            w for w, outcome in known.items() if outcome and not _is_unfinished(outcome) and self._again(outcome)
+        }
+        todo = [w for w in self._wanted if w in self._afresh or self._lacks(known[w])]
         self._bursts = {w: _bursts(None if w in self._afresh else known[w]) for w in todo}
         return todo
+
+    def _lacks(self, known: Outcome | None) -> bool:
+        """Whether bursts are missing: all, some, lost ones, or those that an earlier plan did not ask for."""
+        if known is None or _is_unfinished(known):
+            return True
+        if isinstance(known, Failure):
+            return False
+        if known.stopped != FAILURES and len(known.bursts) < known.plan.least_bursts:
+            return True  # Only a damaged line that was taken out of the file leaves so few.
+        # Under the plan it ended with it stays ended, whatever later bursts of others say of its quietness.
+        if not _asks_more(self._plan, known.plan):
+            return False
+        return replace(known, plan=self._plan).reason_to_end() is None
 
     def _round(self, process: Measurer, todo: Sequence[Workload]) -> list[Workload]:
         """Take one burst of each; returns those that need more."""
@@ -179,7 +206,7 @@ class _Fill:
                 break
             outcome = self._take(process, workload)
             self._done += 1
-            if not _is_unfinished(outcome):
+            if not self._goes_on(outcome):
                 left.discard(workload)
             self._tell(Progress(self._done, self._done + self._left(left), outcome))
         return [workload for workload in todo if workload in left]
@@ -187,18 +214,39 @@ class _Fill:
     def _take(self, process: Measurer, workload: Workload) -> Outcome:
         """Take one burst, decide whether it was the last, and write it."""
         burst = process.measure(workload, self._plan)
+        if isinstance(burst, Failure):
+            self._fail(burst)
+            return burst
         adds = workload not in self._afresh
         self._afresh.discard(workload)
         self._taken.add(workload)
         self._bursts[workload] += 1
-        if isinstance(burst, Failure):
-            self._failed += 1
-            self._writer.append(burst)
-            return burst
         outcome = self._joined(burst, adds=adds)
         stopped = outcome.reason_to_end() or UNFINISHED
         self._writer.append(replace(burst, stopped=stopped), adds=adds)
         return replace(outcome, stopped=stopped)
+
+    def _fail(self, failure: Failure) -> None:
+        """Write a failure where there are no bursts; where there are, keep them, and end with them after the last."""
+        failures = self._failures.setdefault(failure.workload, [])
+        failures.append(failure)
+        known = self._kept(failure)
+        if known is None:
+            self._writer.append(failure)
+        elif len(failures) == _MOST_FAILURES:
+            self._writer.append(replace(known, stopped=FAILURES))
+        self._failed += not self._goes_on(failure)
+
+    def _kept(self, failure: Failure) -> Measurement | None:
+        """The bursts that the table has of a workload that failed."""
+        known = self._writer.table.outcome(failure.workload, failure.environment)
+        return known if isinstance(known, Measurement) else None
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether the workload of which a round just told this takes part in the next round."""
+        if isinstance(outcome, Measurement):
+            return _is_unfinished(outcome)
+        return len(self._failures[outcome.workload]) < _MOST_FAILURES and self._kept(outcome) is not None
 
     def _joined(self, burst: Measurement, *, adds: bool) -> Measurement:
         """The measurement that the table will have with this burst in it."""
@@ -230,6 +278,7 @@ class _Fill:
             widest=max(measurements, key=lambda m: m.relative_half_width, default=None),
             failures=tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Failure)),
             ended=dict(Counter(endings)),
+            setbacks=tuple(failures[-1] for failures in self._failures.values() if self._kept(failures[-1])),
         )
 
 
@@ -239,6 +288,12 @@ def _bursts(outcome: Outcome | None) -> int:
 
 def _is_unfinished(outcome: Outcome) -> bool:
     return isinstance(outcome, Measurement) and outcome.stopped == UNFINISHED
+
+
+def _asks_more(wanted: SamplingPlan, had: SamplingPlan) -> bool:
+    """Whether a plan wants more bursts or a narrower interval than another."""
+    more_bursts = wanted.least_bursts > had.least_bursts or wanted.most_bursts > had.most_bursts
+    return more_bursts or wanted.precision < had.precision
 
 
 def refuse_other_environment(table: Table, environment: Environment) -> None:

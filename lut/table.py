@@ -143,14 +143,19 @@ class Table(Mapping[Key, Outcome]):
         """
         key = key_of(outcome)
         known = self._outcomes.get(key)
-        if known is not None and not adds:  # What was learned from the old one does not hold for the new one.
-            self._calibrations.pop(key.environment, None)
+        if not adds and _is_replaced(known, outcome):
+            self._forget_calibrations(key)
         if adds and isinstance(known, Measurement) and isinstance(outcome, Measurement):
             outcome = joined(known, outcome)
         self._outcomes[key] = outcome
         self._environments.setdefault(key.environment, outcome.environment)
         self._levels_s.clear()
         return key
+
+    def _forget_calibrations(self, key: Key) -> None:
+        """What was learned of a block's old measurement does not hold for its new one."""
+        learned = self._calibrations.get(key.environment, [])
+        self._calibrations[key.environment] = [known for known in learned if key.workload not in known.columns]
 
     def add_calibration(self, environment: Environment, calibration: Calibration) -> None:
         """Take a calibration into memory. Files are left alone."""
@@ -176,6 +181,13 @@ class Table(Mapping[Key, Outcome]):
                 for burst in outcome.bursts
             )
         return self._levels_s[asked]
+
+
+def _is_replaced(known: Outcome | None, outcome: Outcome) -> bool:
+    """Whether the bursts of a measurement make place for others, or for a failure."""
+    if not isinstance(known, Measurement):
+        return False
+    return not (isinstance(outcome, Measurement) and outcome.bursts == known.bursts)
 
 
 def _level_s(bursts: Iterable[Burst]) -> float | None:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from devices import Target, WrongUse, read_device, read_gpu
-from latency import Environment, ProfilerSettings, find_profiler, known_profilers
+from devices import Target, WrongUse, read_timed_device
+from latency import PRECISION_BYTES, Environment, ProfilerSettings, find_profiler, known_profilers
 from lut import Lookup, Table
 from paceline.screen import ImageSize, image_size
 from search import SPACES, Space
@@ -59,7 +59,14 @@ Options = Annotated[
         "--option", metavar="NAME=VALUE", help="Option of the runtime, such as l2=cold; `paceline doctor` lists them."
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option("--precision", help=f"Number format: {', '.join(PRECISION_BYTES)}. (default: the target's own)"),
+]
 TargetName = Annotated[str, typer.Option("--target", help="Device to measure on; `paceline targets` lists them.")]
+
+_LOCAL_PRECISION = "fp32"
+"""That of the target ``local``."""
 
 
 def profiler_settings(target: Target, runtime: str | None, threads: int, options: Sequence[str]) -> ProfilerSettings:
@@ -73,15 +80,15 @@ def profiler_settings(target: Target, runtime: str | None, threads: int, options
 
     Raises:
         WrongUse: there is no such runtime or option, or an option is not of that form.
-        NotAvailable: the runtime is missing.
+        NotAvailable: the runtime is missing, as far as that can be told without using a GPU.
     """
     kind = find_profiler(runtime or target.runtime)
     if malformed := [option for option in options if "=" not in option]:
         raise WrongUse(f"An option is NAME=VALUE; got {malformed[0]!r}. {kind.name} has {', '.join(kind.choices)}.")
     chosen = kind.chosen(dict(option.split("=", 1) for option in options))
-    kind.refuse_missing()
-    device = read_gpu() if kind.accelerator == "cuda" else read_device()
-    return ProfilerSettings(kind.name, device, threads, chosen)
+    if kind.accelerator == "cpu":
+        kind.refuse_missing()  # On a GPU the process that measures asks: a context of this one would disturb it.
+    return ProfilerSettings(kind.name, read_timed_device(kind.accelerator), threads, chosen)
 
 
 def use_threads(threads: int | None) -> None:
@@ -105,6 +112,7 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
     """The command that measures what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
     height, width = space.input_size
     size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
+    precision = space.workloads()[0].precision  # One for all.
     return shlex.join(
         [
             "profile-device",
@@ -113,6 +121,7 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
             "--space",
             space.name,
             *size,
+            *([] if precision == _LOCAL_PRECISION else ["--precision", precision]),
             *([] if environment is None else runtime_words(environment)),
             "--out",
             str(table),

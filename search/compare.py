@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from devices import WrongUse
 from latency import Failure, Measurement, Outcome, SamplingPlan, build_module, export_onnx, operator_of
-from lut import Lookup, Progress, Start, TableWriter, fill
+from lut import Lookup, Progress, Start, TableWriter, fill, is_doubtful
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import LabelledImages
 from search.objective import Objective
@@ -231,9 +231,9 @@ class NetworkComparison:
         if len(set(architectures)) < len(architectures):
             found.append("two of the searches returned the same network")
         rows = [row for row in self._writer.table.values() if isinstance(row, Measurement)]
-        doubtful = sum(bool(row.problems()) for row in rows)
+        doubtful = sum(map(is_doubtful, rows))
         if doubtful > _PROBLEMATIC_SHARE * len(rows):
-            found.append(f"{doubtful} of the table's {len(rows)} rows are doubtful; `paceline table show` names them")
+            found.append(f"{doubtful} of the table's {len(rows)} rows are doubtful; `paceline table check` names them")
         return found
 
 

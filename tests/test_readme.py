@@ -60,7 +60,13 @@ def _run(line: str, folder: Path, environment: dict[str, str]) -> None:
         words = ["make", "--dry-run", "test", f"VENV={sys.prefix}"]
     elif words[0] == "make":
         # Made of the same files, so it is up to date whatever the clone's time stamps say.
-        words += [f"VENV={sys.prefix}", "--assume-old", f"{sys.prefix}/.installed", "--assume-old", f"{sys.prefix}/.installed_checks"]
+        words += [
+            f"VENV={sys.prefix}",
+            "--assume-old",
+            f"{sys.prefix}/.installed",
+            "--assume-old",
+            f"{sys.prefix}/.installed_checks",
+        ]
     ended = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, timeout=_MOST_S, check=False
     )

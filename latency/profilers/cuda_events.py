@@ -205,6 +205,7 @@ class CudaEventsProfiler(Profiler):
     * ``compile``: have Inductor compile the module.
     * ``tf32``: let the arithmetic of fp32 use the 19 bits of TF32.
     * ``memory_format``: order of the elements of weights and inputs.
+    * ``energy``: count the energy of a call, for some tenths of a second after each burst.
 
     Args:
         device: the GPU.
@@ -227,6 +228,7 @@ class CudaEventsProfiler(Profiler):
         "compile": ("no", "yes"),
         "tf32": ("no", "yes"),
         "memory_format": MEMORY_FORMATS,
+        "energy": ("no", "yes"),
     }
 
     def __init__(
@@ -295,9 +297,8 @@ class CudaEventsProfiler(Profiler):
 
             @torch.inference_mode()
             def costs() -> Costs:
-                return Costs(
-                    peak_bytes, energy_j(self._gpu, call, self._sensors.energy_j), enqueue_s(self._gpu, launch)
-                )
+                counter_j = self._sensors.energy_j if self._options["energy"] == "yes" else None
+                return Costs(peak_bytes, energy_j(self._gpu, call, counter_j), enqueue_s(self._gpu, launch))
 
             yield TimedRun(run, costs)
 
@@ -395,8 +396,11 @@ def is_launch_bound(measurement: Measurement) -> bool | None:
     as a graph it takes less time than its launch; launched by the stream it takes about as long as its launch.
 
     Returns:
-        None where the time of a launch was not measured, as on a processor.
+        None where the time of such a launch was not measured: on a processor, and where only whole graphs are launched.
     """
+    runtime = measurement.environment.runtime
+    if runtime.name != CudaEventsProfiler.name and runtime.options.get("launch") == "graph":
+        return None
     launch_s = measurement.costs.enqueue_s
     return None if launch_s is None else launch_s > _LAUNCH_BOUND_SHARE * measurement.time_s
 

@@ -13,8 +13,7 @@ from latency.workload import Workload
 class OrtCpuProfiler(OrtProfiler):
     """Times workloads with ONNX Runtime's CPU provider.
 
-    The session spins while it waits, as it does by default; with one thread, also the default here, there is nobody
-    to wait for.
+    With one thread, the default, there is nobody to wait for; see ``OrtProfiler`` for several.
     """
 
     name = "onnxruntime-cpu"

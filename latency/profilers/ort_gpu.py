@@ -6,11 +6,13 @@ import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import cached_property
 from importlib import import_module, metadata
 from typing import Any, ClassVar, final
 
 from latency.burst import Costs
 from latency.profiler import Missing, TimedRun
+from latency.profilers.cuda_events import GpuSensors, driver_sensors
 from latency.profilers.ort_missing import missing_gpu, missing_libraries, missing_onnxruntime
 from latency.profilers.ort_session import OrtProfiler
 from latency.sampling import median
@@ -70,9 +72,18 @@ class OrtGpuProfiler(OrtProfiler):
                 import_module(module)
 
     def versions(self) -> Mapping[str, str]:
-        """Beside ONNX Runtime and torch: the CUDA it was built for, and the libraries that came as packages."""
+        """Beside ONNX Runtime and torch: the driver, the CUDA it was built for, and libraries that came as packages."""
         cuda = {"cuda": version} if (version := import_module("onnxruntime").cuda_version) else {}
-        return {**super().versions(), **cuda, **_installed(self.packages)}
+        return {**super().versions(), **cuda, **_installed(self.packages), **self._sensors.versions()}
+
+    @cached_property
+    def _sensors(self) -> GpuSensors:
+        return driver_sensors()
+
+    def disturbances(self) -> int:
+        """How often the host lost its core, and how often the driver was found holding the clock down."""
+        held_down = 0 if self._sensors.disturbances is None else self._sensors.disturbances()
+        return super().disturbances() + held_down
 
     def fixed_options(self) -> Mapping[str, str]:
         """Beside what every session is told: how calls are launched."""
@@ -128,6 +139,7 @@ class OrtTensorrtProfiler(OrtGpuProfiler):
     """
 
     name = "onnxruntime-tensorrt"
+    patience_s = 1800.0
     provider = "TensorrtExecutionProvider"
     packages = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
     modules = ("tensorrt",)

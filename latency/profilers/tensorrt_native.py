@@ -49,6 +49,7 @@ class TensorRtFamilyProfiler(Profiler):
     """
 
     accelerator = "cuda"
+    patience_s = 1800.0
     choices = _CHOICES
 
     module: ClassVar[str]

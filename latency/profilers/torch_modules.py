@@ -89,6 +89,7 @@ class TorchCompileProfiler(TorchCpuProfiler):
     """
 
     name = "torch-compile"
+    patience_s = 1800.0
     choices = {"mode": ("default", "max-autotune-no-cudagraphs")}
 
     @classmethod

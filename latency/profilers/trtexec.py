@@ -66,6 +66,7 @@ class TrtexecProfiler(Profiler):
 
     name = "trtexec"
     accelerator = "cuda"
+    patience_s = 1800.0
     takes_turns = False  # Its samples lie before the moment at which they are handed out.
     choices = {"launch": ("graph", "stream"), "tf32": ("no", "yes"), "timing_cache": ("none", "shared")}
 

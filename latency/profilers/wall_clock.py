@@ -31,6 +31,7 @@ class WallClockProfiler(Profiler):
 
     Attributes:
         options: every option with its value, defaults included.
+        threads: threads inside an operator.
 
     Raises:
         NotAvailable: the runtime is missing.
@@ -43,6 +44,7 @@ class WallClockProfiler(Profiler):
         if threads < 1:
             raise WrongUse(f"A profiler needs at least 1 thread; got {threads}.")
         self.options = self.chosen(options)
+        self.threads = threads
         self.refuse_missing()
         self._state = state
         fixed = self.fixed_options()

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import typer
 
-from devices import find_target
-from latency import Calibration, Estimate, WholeNetwork, Workload
-from lut import Progress, appending, blocks_of, calibrated, fill, fresh_processes, networks_of
+from devices import WrongUse, find_target
+from latency import (
+    LEAST_NETWORKS,
+    Calibration,
+    Estimate,
+    Measurement,
+    Outcome,
+    ProfilerSettings,
+    SamplingPlan,
+    WholeNetwork,
+    Workload,
+    unique,
+)
+from lut import (
+    FillSummary,
+    Progress,
+    Table,
+    TableWriter,
+    appending,
+    blocks_of,
+    calibrated,
+    fill,
+    fresh_processes,
+    is_network,
+    networks_of,
+)
+from paceline.commands.profile_device import Again, again_rule, failures_in_words, failures_json
 from paceline.options import (
     Classes,
     InputSize,
     Json,
     NetworkRounds,
     Options,
+    Precision,
     Runtime,
     Seed,
     SpaceName,
@@ -28,7 +54,7 @@ from paceline.options import (
     profiler_settings,
 )
 from paceline.screen import progress_bar, say, show_json, show_table, size_text
-from search import WHOLE_NETWORK_PLAN, balanced_architectures, open_space
+from search import WHOLE_NETWORK_PLAN, Space, balanced_architectures, open_space
 
 _CLOSE = 0.05
 
@@ -45,8 +71,10 @@ def calibrate(
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
+    precision: Precision = None,
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     seed: Seed = 0,
+    again: Again = "none",
     as_json: Json = False,
 ) -> None:
     """Make sums of blocks predict whole networks.
@@ -55,38 +83,76 @@ def calibrate(
     calls are fused. Some networks are measured whole, and what they take teaches by how much; predictions and searches
     with this table use it from then on, and their intervals say how far it holds. Measurements stay as they are.
 
-    Interrupted, the same command goes on where it was.
+    Interrupted, the same command goes on where it was. With --again, networks that the table has are measured again,
+    too, whichever command measured them first.
 
     Example: paceline table calibrate tables/local.jsonl --space squeezenas-small --input 256x512
     """
+    rule = again_rule(again)
     found = find_target(target)
-    opened = open_space(space, input_size, classes, found.precision)
-    settings = profiler_settings(found, runtime, threads, options)
-    say(f"{networks} networks of {opened.name} at {size_text(opened.input_size)}, measured whole")
-    with (
-        appending(path, create=False) as writer,
-        fresh_processes(settings) as start,
-        progress_bar("measuring") as bar,
-    ):
+    opened = open_space(space, input_size, classes, precision or found.precision)
+    summary = None
+    with appending(path, create=False) as writer:
         # Refuses, with the command, where blocks are missing.
         barred = np.isnan(look_up(opened, writer.table, path).mean_s)
         environment = writer.table.environment()
-        if networks:
-
-            def tell(progress: Progress) -> None:
-                bar(progress.done, progress.wanted)
-
-            chosen = balanced_architectures(opened, networks, seed, barred)
-            plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
-            fill(writer, start, [opened.network(a) for a in chosen], plan, tell=tell)
+        chosen = _chosen(opened, networks, seed, barred)
+        _refuse_too_few(writer.table, chosen, rule)
+        wanted = [*chosen, *_known(writer.table, rule)]
+        if wanted:
+            say(f"{len(unique(wanted))} networks, of {opened.name} at {size_text(opened.input_size)}, measured whole")
+            settings = profiler_settings(found, runtime, threads, options)
+            summary = _measure(writer, settings, wanted, WHOLE_NETWORK_PLAN.with_rounds(rounds), rule)
         calibration = calibrated(writer.table, environment)
         writer.append_calibration(environment, calibration)
         blocks = blocks_of(writer.table, environment)
         plain = [_plain_error(blocks, network) for network in networks_of(writer.table, environment)]
     if as_json:
-        show_json(_json(path, calibration, plain))
+        show_json(_json(path, calibration, plain) | (failures_json(summary) if summary else {}))
     else:
         _show(path, calibration, plain)
+
+
+def _chosen(space: Space, count: int, seed: int, barred: npt.NDArray[np.bool_]) -> list[Workload]:
+    """The networks that are worth measuring."""
+    return [space.network(a) for a in balanced_architectures(space, count, seed, barred)] if count else []
+
+
+def _known(table: Table, rule: Callable[[Outcome], bool]) -> list[Workload]:
+    """The networks that the table has and that shall be measured again."""
+    return [known.workload for known in table.values() if is_network(known.workload) and rule(known)]
+
+
+def _refuse_too_few(table: Table, chosen: Sequence[Workload], rule: Callable[[Outcome], bool]) -> None:
+    """Raise WrongUse before anything is measured, where that would be too little to learn from."""
+    environment = table.environment()
+    known = len(networks_of(table, environment))
+    outcomes = [table.outcome(workload, environment) for workload in unique(chosen)]
+    new = sum(found is None or (not isinstance(found, Measurement) and rule(found)) for found in outcomes)
+    if known + new < LEAST_NETWORKS:
+        raise WrongUse(
+            f"Calibration needs at least {LEAST_NETWORKS} networks measured whole, and 30 are better; the table has "
+            f"{known} of blocks it knows, and {new} would be added. Ask for more with --networks 30."
+        )
+
+
+def _measure(
+    writer: TableWriter,
+    settings: ProfilerSettings,
+    wanted: Sequence[Workload],
+    plan: SamplingPlan,
+    rule: Callable[[Outcome], bool],
+) -> FillSummary:
+    """Measure networks whole, and say which failed."""
+    with fresh_processes(settings) as start, progress_bar("measuring") as bar:
+
+        def tell(progress: Progress) -> None:
+            bar(progress.done, progress.wanted)
+
+        summary = fill(writer, start, wanted, plan, again=rule, tell=tell)
+    for line in failures_in_words(summary):
+        say(line)
+    return summary
 
 
 def _plain_error(blocks: Mapping[Workload, Estimate], network: WholeNetwork) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -20,10 +21,10 @@ from devices import (
     read_device,
     read_gpu,
     read_gpu_health,
-    read_gpu_state,
     read_health,
     read_load,
-    read_state,
+    read_timed_device,
+    state_reader,
 )
 from latency import (
     DummyProfiler,
@@ -41,6 +42,9 @@ from paceline.screen import say, show_json, show_table
 _ONE_FOLDER = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm")
 """Packages that all own the folder onnxruntime/: the one installed last wins without a word."""
 
+_HALF_INSTALLED = (PacelineError, ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
+"""What half an installation, or a plug-in for another version of paceline, raises: a doctor must outlive it."""
+
 _LOOKS = {"ok": "green", "ready": "green", "warning": "yellow", "problem": "bold red", "missing": "yellow"}
 
 
@@ -52,12 +56,14 @@ class _Runtime:
         name: what ``--runtime`` takes.
         versions: of the packages that shape its times; empty when it is missing.
         missing: why it cannot be used.
+        choices: what ``--option`` takes, each with its values, the default first.
         measures: whether it measures anything; the dummy does not.
     """
 
     name: str
     versions: Mapping[str, str]
     missing: Missing | None
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measures: bool = True
 
 
@@ -136,7 +142,8 @@ def _examine(seconds: float) -> _Report:
     say(f"timing one piece of work again and again for {seconds:g} s")
     steadiness = probe_steadiness(seconds)
     say("asking the runtimes")
-    runtimes = [_runtime(name, profiler, device) for name, profiler in sorted(known_profilers().items())]
+    known = [_runtime(name, profiler, device) for name, profiler in sorted(known_profilers().items())]
+    runtimes = [*known, *_plug_ins()]
     software = software_findings(runtimes, installed_packages(_ONE_FOLDER))
     return _Report(device, (*machine, *software), gpus, no_gpu, runtimes, steadiness)
 
@@ -172,9 +179,10 @@ def software_findings(runtimes: Iterable[_Runtime], one_folder: list[str]) -> tu
 
 
 def _plug_ins() -> tuple[_Runtime, ...]:
-    """Runtimes of third parties that cannot even be imported."""
+    """Runtimes of third parties that are left out."""
+    remedy = "Uninstall the package that registers it, or ask its authors to mend it."
     return tuple(
-        _Runtime(name, {}, Missing(f"its plug-in cannot be imported: {words}", ""), False)
+        _Runtime(name, {}, Missing(f"its plug-in is broken: {words}", remedy), measures=False)
         for name, words in broken_profilers().items()
     )
 
@@ -190,22 +198,29 @@ def _gpus() -> tuple[list[_Gpu], str]:
 
 def _runtime(name: str, profiler: type[Profiler], device: Device) -> _Runtime:
     """Open a profiler that says it can be opened, for the versions it would write into a table."""
-    measures = profiler is not DummyProfiler
+    ready = partial(_Runtime, name, choices=profiler.choices, measures=profiler is not DummyProfiler)
     try:
         missing = profiler.missing()
         if missing is not None:
-            return _Runtime(name, {}, missing, measures)
-        versions = _open(name, profiler, device).environment.runtime.versions
-    # What half an installation raises when it is imported: a doctor must outlive it.
-    except (PacelineError, ImportError, OSError, RuntimeError, AttributeError) as error:
-        return _Runtime(name, {}, Missing(str(error).rstrip("."), ""), measures)
-    return _Runtime(name, versions, None, measures)
+            return ready({}, missing)
+        return ready(_open(name, profiler, device).environment.runtime.versions, None)
+    except _HALF_INSTALLED as error:
+        return ready({}, Missing(str(error).rstrip("."), ""))
 
 
 def _open(name: str, profiler: type[Profiler], device: Device) -> Profiler:
-    if profiler.accelerator == "cuda":
-        return open_profiler(name, read_gpu(), read_gpu_state)
-    return open_profiler(name, device, read_state)
+    timed = read_timed_device("cuda") if profiler.accelerator == "cuda" else device
+    return open_profiler(name, timed, state_reader(profiler.accelerator))
+
+
+def installed_versions(profiler: type[Profiler], device: Device) -> Mapping[str, str]:
+    """Versions that a profiler would write into a table now; none where it is missing or cannot be opened.
+
+    Args:
+        profiler: the profiler.
+        device: the device that it times.
+    """
+    return _runtime(profiler.name, profiler, device).versions
 
 
 def _show(report: _Report) -> None:
@@ -216,6 +231,7 @@ def _show(report: _Report) -> None:
         print(f"No GPU: {report.no_gpu}\n")
     rows = [_runtime_row(runtime) for runtime in report.runtimes]
     show_table("runtimes", ("runtime", "", "versions, or why not"), rows, left=3, looks=_LOOKS)
+    _show_choices(report.runtimes)
     _show_remedies((runtime.name, runtime.missing.remedy) for runtime in report.runtimes if runtime.missing is not None)
     print(report.verdict())
 
@@ -233,6 +249,16 @@ def _runtime_row(runtime: _Runtime) -> tuple[str, str, str]:
         return runtime.name, "missing", runtime.missing.reason
     versions = ", ".join(f"{name} {version}" for name, version in sorted(runtime.versions.items()))
     return runtime.name, "ready", versions
+
+
+def _show_choices(runtimes: Iterable[_Runtime]) -> None:
+    """What ``--option`` takes, of the runtimes that have options; also of those that are missing here."""
+    print("Values of --option, the default first:")
+    for runtime in runtimes:
+        if runtime.choices:
+            options = (f"{name}={'|'.join(values)}" for name, values in runtime.choices.items())
+            print(f"  {runtime.name}: {', '.join(options)}")
+    print()
 
 
 def _show_remedies(remedies: Iterable[tuple[str, str]]) -> None:
@@ -258,4 +284,10 @@ def _json(report: _Report) -> dict[str, Any]:
 
 def _runtime_json(runtime: _Runtime) -> dict[str, Any]:
     missing = None if runtime.missing is None else asdict(runtime.missing)
-    return {"name": runtime.name, "ready": missing is None, "versions": dict(runtime.versions), "missing": missing}
+    return {
+        "name": runtime.name,
+        "ready": missing is None,
+        "versions": dict(runtime.versions),
+        "missing": missing,
+        "options": {name: list(values) for name, values in runtime.choices.items()},
+    }

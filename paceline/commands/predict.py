@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lut import Table
+from latency import LEAST_NETWORKS
+from lut import Lookup, Table, networks_of
 from paceline.commands.show import open_network
-from paceline.options import Classes, InputSize, Json, TablePath, look_up
-from paceline.screen import show_json
+from paceline.options import Classes, InputSize, Json, TablePath, look_up, runtime_words
+from paceline.screen import say, show_json
+from search import Space
 
 
 def predict(
@@ -26,7 +30,9 @@ def predict(
     blocks' own measurements and nothing else.
     """
     space, architecture = open_network(network, input_size, classes)
-    lookup = look_up(space, Table.read(table), table)
+    read = Table.read(table)
+    lookup = look_up(space, read, table)
+    hint_at_calibration(space, read, table, lookup)
     estimate = lookup.estimate(architecture.picks)
     low, high = estimate.interval_s
     if as_json:
@@ -41,6 +47,16 @@ def predict(
         )
         return
     print(
-        f"{network}: {estimate.mean_s * 1e3:.4g} ms ({low * 1e3:.4g} to {high * 1e3:.4g} ms, sum of {estimate.source} "
-        f"blocks) on {lookup.environment.describe()}"
+        f"{network}: {estimate.mean_s * 1e3:.4g} ms (95 % interval {low * 1e3:.4g} to {high * 1e3:.4g} ms, "
+        f"sum of {estimate.source} blocks) on {lookup.environment.describe()}"
     )
+
+
+def hint_at_calibration(space: Space, read: Table, path: Path, lookup: Lookup) -> None:
+    """Say so where whole networks could teach a prediction more than it was taught."""
+    if lookup.calibration is not None or len(networks_of(read, lookup.environment)) < LEAST_NETWORKS:
+        return
+    height, width = space.input_size
+    words = [str(path), "--space", space.name, "--input", f"{height}x{width}", "--classes", str(space.classes)]
+    command = shlex.join(["paceline", "table", "calibrate", *words, *runtime_words(lookup.environment)])
+    say(f"{path} knows whole networks, but is not calibrated for all blocks of this space. Run `{command}`.")

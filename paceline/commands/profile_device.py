@@ -12,12 +12,13 @@ import typer
 
 from devices import find_target, unknown_name
 from latency import UNFINISHED, Failure, Measurement, Outcome, SamplingPlan
-from lut import FillSummary, Progress, appending, fill, fresh_processes
+from lut import FillSummary, Progress, appending, fill, fresh_processes, is_doubtful
 from paceline.options import (
     Classes,
     InputSize,
     Json,
     Options,
+    Precision,
     Runtime,
     SpaceName,
     TargetName,
@@ -30,10 +31,30 @@ from search import open_space
 _AGAIN: Mapping[str, Callable[[Outcome], bool]] = {
     "none": lambda outcome: False,
     "failed": lambda outcome: isinstance(outcome, Failure),
-    "doubtful": lambda outcome: isinstance(outcome, Failure) or bool(outcome.problems()),
+    "doubtful": lambda outcome: isinstance(outcome, Failure) or is_doubtful(outcome),
     "all": lambda outcome: True,
 }
 """Which outcomes of earlier runs are measured again."""
+
+Again = Annotated[
+    str,
+    typer.Option(
+        "--again",
+        help=f"Known rows to measure again: {', '.join(_AGAIN)}. Interrupted, the same command goes on with rows that "
+        "it had not finished; those it had, it measures once more where they are still meant: with `all`, every one.",
+    ),
+]
+
+
+def again_rule(again: str) -> Callable[[Outcome], bool]:
+    """Which known outcomes ``--again`` means.
+
+    Raises:
+        WrongUse: there is no such choice.
+    """
+    if again not in _AGAIN:
+        raise unknown_name("choice for --again", again, _AGAIN)
+    return _AGAIN[again]
 
 
 def profile(
@@ -45,7 +66,8 @@ def profile(
     runtime: Runtime = None,
     threads: Threads = 1,
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
-    precision: Annotated[
+    precision: Precision = None,
+    interval: Annotated[
         float, typer.Option("--interval", parser=share, metavar="PERCENT", help="Wanted 95 % interval of each block.")
     ] = "1%",  # type: ignore[assignment]  # typer parses a default as it parses what is typed
     rounds: Annotated[
@@ -60,10 +82,7 @@ def profile(
             help="Stop after this time; the same command goes on. (default: when all is known)",
         ),
     ] = None,
-    again: Annotated[
-        str,
-        typer.Option("--again", help=f"Known rows to measure again: {', '.join(_AGAIN)}."),
-    ] = "none",
+    again: Again = "none",
     as_json: Json = False,
 ) -> None:
     """Time every candidate block of a search space on a device, and keep the times in a table.
@@ -78,13 +97,12 @@ def profile(
 
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
     """
-    if again not in _AGAIN:
-        raise unknown_name("choice for --again", again, _AGAIN)
+    rule = again_rule(again)
     found = find_target(target)
-    opened = open_space(space, input_size, classes, found.precision)
+    opened = open_space(space, input_size, classes, precision or found.precision)
     settings = profiler_settings(found, runtime, threads, options)
     path = out or Path("tables") / f"{target}.jsonl"
-    plan = SamplingPlan(precision=precision).with_rounds(rounds)
+    plan = SamplingPlan(precision=interval).with_rounds(rounds)
     say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
     say(f"{settings.device.describe()}, {settings.name}")
     started = time.monotonic()
@@ -94,9 +112,8 @@ def profile(
             words = "" if progress.outcome is None else _words(progress.outcome)
             bar(progress.done, progress.wanted, words)
 
-        summary = fill(
-            writer, start, opened.workloads(), plan, again=_AGAIN[again], limit_s=limit_s or math.inf, tell=tell
-        )
+        until_s = math.inf if limit_s is None else limit_s
+        summary = fill(writer, start, opened.workloads(), plan, again=rule, limit_s=until_s, tell=tell)
     spent_s = time.monotonic() - started
     if as_json:
         show_json(_summary_json(summary, path, spent_s))
@@ -119,11 +136,29 @@ def _summary_json(summary: FillSummary, path: Path, spent_s: float) -> dict[str,
         "ended": dict(summary.ended),
         "seconds": round(spent_s, 3),
         "widest_interval": None if summary.widest is None else summary.widest.relative_half_width,
-        "failures": [
-            {"workload": failure.workload.describe(), "stage": failure.stage, "reason": failure.reason}
-            for failure in summary.failures
-        ],
+        **failures_json(summary),
     }
+
+
+def failures_json(summary: FillSummary) -> dict[str, Any]:
+    """What failed in a fill, for programs."""
+    return {
+        name: [
+            {"workload": failure.workload.describe(), "stage": failure.stage, "reason": failure.reason}
+            for failure in failures
+        ]
+        for name, failures in (("failures", summary.failures), ("setbacks", summary.setbacks))
+    }
+
+
+def failures_in_words(summary: FillSummary) -> list[str]:
+    """What failed in a fill, a line each."""
+    kept = [f"in some rounds, and what others measured is kept; {_failure_in_words(f)}" for f in summary.setbacks]
+    return [f"failed {words}" for words in [*map(_failure_in_words, summary.failures), *kept]]
+
+
+def _failure_in_words(failure: Failure) -> str:
+    return f"at {failure.stage}: {failure.workload.describe()}: {failure.reason}"
 
 
 def _show_summary(summary: FillSummary, path: Path, spent_s: float) -> None:
@@ -141,5 +176,5 @@ def _show_summary(summary: FillSummary, path: Path, spent_s: float) -> None:
             f"widest 95 % interval: +-{widest.relative_half_width:.1%} of {milliseconds(widest.time_s)}, "
             f"{widest.workload.describe()}"
         )
-    for failure in summary.failures:
-        print(f"failed at {failure.stage}: {failure.workload.describe()}: {failure.reason}")
+    for line in failures_in_words(summary):
+        print(line)

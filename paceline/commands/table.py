@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from devices import NotAvailable, read_device, read_gpu, unknown_name
-from latency import Environment, Measurement, Outcome, Workload
+from devices import NotAvailable, read_timed_device, unknown_name
+from latency import Environment, Measurement, Outcome, Workload, known_profilers
 from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Table, check, compare_tables, repair
+from paceline.commands.doctor import installed_versions
 from paceline.options import Json, runtime_words
 from paceline.screen import milliseconds, share, show_json, show_table
 from paceline.short_names import natural_order, short_names
@@ -78,7 +77,13 @@ def check_table(path: TableFile, as_json: Json = False) -> None:
     """
     read = Table.read(path)
     command = _fill_command(path, read.environments())
-    findings = check(read, now=datetime.now(UTC), installed=_installed(read.environments()), command=command)
+    findings = check(
+        read,
+        now=datetime.now(UTC),
+        installed=_installed(read.environments()),
+        command=command,
+        calibrate_command=_calibrate_command(path, read.environments()),
+    )
     if as_json:
         show_json({"table": str(path), "trusted": findings.is_trusted, **asdict(findings)})
     else:
@@ -88,7 +93,10 @@ def check_table(path: TableFile, as_json: Json = False) -> None:
         for concern in findings.concerns:
             _show_concern(concern)
         if any(concern.command for concern in findings.concerns):
-            print("\nTo each command belong the --space, --input and --classes that the table was filled with.")
+            print(
+                "\nTo each command belong the --space, --input and --classes that the table was filled with, "
+                "and --interval and --rounds where it was: with more rounds, all rows that profit get them."
+            )
         serious = sum(concern.is_serious for concern in findings.concerns)
         print(f"\nThe table should not be trusted ({serious} serious)." if serious else "\nNothing serious.")
     raise typer.Exit(0 if findings.is_trusted else 1)
@@ -213,24 +221,33 @@ def _fill_command(path: Path, environments: Sequence[Environment]) -> str:
     return shlex.join(["profile-device", *words, "--out", str(path)])
 
 
+def _calibrate_command(path: Path, environments: Sequence[Environment]) -> str:
+    """The command that measured whole networks for a table, as far as its rows tell."""
+    words = runtime_words(environments[0]) if len(environments) == 1 else []
+    return shlex.join(["paceline", "table", "calibrate", str(path), *words])
+
+
 def _is_here(environment: Environment) -> bool:
     """Whether an environment's device is in this machine."""
     try:
-        here = read_gpu() if environment.device.kind == "cuda" else read_device()
+        here = read_timed_device("cuda" if environment.device.kind == "cuda" else "cpu")
     except NotAvailable:
         return False
     return here.fingerprint == environment.device.fingerprint
 
 
 def _installed(environments: Iterable[Environment]) -> dict[str, str]:
-    """Versions of the runtimes' packages as they are installed, where the rows come from this machine."""
-    names = {name for environment in environments if _is_here(environment) for name in environment.runtime.versions}
-    owners = metadata.packages_distributions() if names else {}
+    """Versions that the runtimes would record now, where the rows come from this machine.
+
+    The runtimes are asked themselves: what they name need not be a package (a driver, a CUDA). One that cannot be
+    opened tells none.
+    """
+    kinds = known_profilers()
     found = dict[str, str]()
-    for name in names:
-        for owner in owners.get(name, [name]):  # `import onnxruntime` may be the work of onnxruntime-gpu.
-            with suppress(metadata.PackageNotFoundError):
-                found[name] = metadata.version(owner)
+    for environment in environments:
+        kind = kinds.get(environment.runtime.name)
+        if kind is not None and _is_here(environment):
+            found |= installed_versions(kind, environment.device)
     return found
 
 

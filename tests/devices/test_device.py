@@ -112,3 +112,19 @@ def test_a_switch_that_is_off_is_known_and_nothing_that_throttles_is_too() -> No
 def test_a_state_with_an_unknown_field_is_refused() -> None:
     with pytest.raises(TypeError, match="colour"):
         DeviceState.from_json({"colour": "red"})
+
+
+@pytest.mark.parametrize(
+    ("reasons", "slowed_down"),
+    [
+        (None, False),
+        ("", False),
+        ("power limit", False),
+        ("power limit, board limit", False),
+        ("temperature, by the driver", True),
+        ("power limit, power brake", True),
+        ("under-voltage, throttled", True),
+    ],
+)
+def test_only_what_comes_and_goes_slows_a_device_down(reasons: str | None, slowed_down: bool) -> None:
+    assert DeviceState(throttle_reasons=reasons).is_slowed_down is slowed_down

@@ -219,7 +219,8 @@ def test_a_gpu_with_its_clock_set_is_found_fine() -> None:
     [
         (gpu(other_processes=2), "other load", "warning", "2 other"),
         (gpu(other_processes=None), "other load", "unknown", "cannot be told"),
-        (gpu_state(throttle_reasons="power limit"), "throttling", "problem", "power limit"),
+        (gpu_state(throttle_reasons="power limit"), "throttling", "warning", "power limit"),
+        (gpu_state(throttle_reasons="temperature, by the driver"), "throttling", "problem", "by the driver"),
         (gpu_state(throttle_reasons=None), "throttling", "unknown", "slow block"),
         (gpu_state(temperature_c=82), "temperature", "warning", "90 °C"),
         (gpu_state(temperature_c=88), "temperature", "problem", "90 °C"),

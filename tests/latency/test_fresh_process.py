@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from latency import (
     open_profiler,
     sentinel_workload,
 )
+from latency.fresh_process import _Process
 from tests.contracts.examples import DEVICE, QUICK, block, idle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,6 +204,43 @@ def test_a_workload_that_hangs_is_killed_with_its_process_and_the_next_has_anoth
         measurer._patience_s = 300.0
         assert times_of(measurer.measure(act("calm"), QUICK))
         assert pid_of(measurer) != pid
+
+
+@pytest.mark.usefixtures("unruly")
+def test_what_a_dead_process_started_ends_with_it() -> None:
+    with FreshProcess(UNRULY) as measurer:
+        outcome = measurer.measure(act("leave_a_child"), QUICK)
+        assert isinstance(outcome, Failure)
+        assert ends(int(outcome.reason.split()[-1]))
+
+
+@pytest.mark.usefixtures("unruly")
+def test_an_error_that_spoils_a_gpu_is_a_failure_and_the_next_workload_has_another_process() -> None:
+    with FreshProcess(UNRULY) as measurer:
+        pid = pid_of(measurer)
+        outcome = measurer.measure(act("spoil"), QUICK)
+        assert isinstance(outcome, Failure)
+        assert (outcome.stage, outcome.reason) == ("run", "illegal memory access")
+        assert not lives(pid)
+        assert times_of(measurer.measure(act("calm"), QUICK))
+
+
+@pytest.mark.usefixtures("unruly")
+@pytest.mark.parametrize(("asked_s", "given_s"), [(None, 50.0), (2.0, 2.0)])
+def test_its_profiler_says_how_long_a_workload_may_take_unless_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, asked_s: float | None, given_s: float
+) -> None:
+    seen_s = []
+    ask = _Process.ask
+
+    def note(process: _Process, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
+        seen_s.append(patience_s)
+        return ask(process, request, patience_s)
+
+    monkeypatch.setattr(_Process, "ask", note)
+    with FreshProcess(UNRULY, patience_s=asked_s) as measurer:
+        measurer.measure(act("calm"), QUICK)
+    assert seen_s == [300.0, given_s]
 
 
 @pytest.mark.usefixtures("unruly")

@@ -274,6 +274,13 @@ def test_a_load_of_unknown_many_cores_is_no_problem() -> None:
     assert outcome.problems() == []
 
 
+@pytest.mark.parametrize(("reasons", "throttled"), [("", 0), ("power limit", 0), ("power limit, power brake", 1)])
+def test_a_limit_that_a_loaded_gpu_lives_at_is_no_problem(reasons: str, throttled: int) -> None:
+    loaded = steady(1.0, after=DeviceState(throttle_reasons=reasons))
+    problems = replace(measurement(), bursts=(*(steady(1.0, process=str(n)) for n in range(3)), loaded)).problems()
+    assert [problem.startswith("the processor throttled") for problem in problems] == [True] * throttled
+
+
 @pytest.mark.parametrize(("after", "throttled"), [(3, False), (4, True), (None, False)])
 def test_throttling_while_any_burst_ran_is_a_problem(after: int | None, throttled: bool) -> None:
     hot = steady(1.0, before=DeviceState(throttle_count=3), after=DeviceState(throttle_count=after))

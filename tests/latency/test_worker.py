@@ -63,6 +63,7 @@ class Hand(Profiler):
     name = "hand"
     opened: ClassVar[list[Workload]]
     refused: ClassVar[Sequence[str]]
+    refusal: ClassVar[Exception] = ProfilingError("load", "not in this precision")
 
     @classmethod
     def missing(cls) -> Missing | None:
@@ -79,7 +80,9 @@ class Hand(Profiler):
     def open(self, workload: Workload) -> Iterator[TimedRun]:
         self.opened.append(workload)
         if workload == sentinel_workload(workload.precision) and workload.precision in self.refused:
-            raise ProfilingError("load", "not in this precision")
+            raise self.refusal
+        if workload.operator == "broken":
+            raise ProfilingError(str(workload.attributes["stage"]), "broken")
         yield TimedRun(lambda calls: calls * 1e-3)
         self.opened.remove(workload)
 
@@ -146,8 +149,12 @@ def test_what_the_sentinel_usually_takes_is_told_and_answered() -> None:
     assert Measurement.from_json(known["outcome"]).bursts[0].disturbed  # 1 ms is more than 0.8 ms and the tolerance.
 
 
-def test_a_precision_without_a_sentinel_is_measured_without(hand: type[Hand], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ProfilingError("load", "not in this precision"), ArithmeticError(), Hand])
+def test_a_precision_without_a_sentinel_is_measured_without(
+    hand: type[Hand], monkeypatch: pytest.MonkeyPatch, error: object
+) -> None:
     monkeypatch.setattr(hand, "refused", ("fp32",))
+    monkeypatch.setattr(hand, "refusal", error)  # The last one cannot even be raised, which is a TypeError.
     _, answer = answers(opening(), asking(block()))
     assert answer["usual_s"] is None
     assert Measurement.from_json(answer["outcome"]).bursts[0].sentinel_s is None
@@ -160,6 +167,35 @@ def test_a_runtime_that_takes_no_turns_has_no_sentinel(hand: type[Hand], monkeyp
     assert Measurement.from_json(answer["outcome"]).bursts[0].sentinel_s is None
 
 
+def broken(stage: str) -> Workload:
+    return Workload("broken", ((1, 1, 1),), {"stage": stage})
+
+
+@pytest.mark.parametrize("stage", ["load", "run"])
+def test_after_an_error_on_a_gpu_it_says_that_it_ends_and_does(
+    hand: type[Hand], monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(hand, "accelerator", "cuda")
+    _, good, last = answers(opening(), asking(block()), asking(broken(stage)), asking(block()))
+    assert (good["kind"], good["ends"]) == ("measurement", False)
+    assert (last["kind"], last["ends"]) == ("failure", True)
+
+
+@pytest.mark.parametrize(("stage", "accelerator"), [("build", "cuda"), ("load", "cpu"), ("run", "cpu")])
+def test_after_other_errors_it_goes_on(
+    hand: type[Hand], monkeypatch: pytest.MonkeyPatch, stage: str, accelerator: str
+) -> None:
+    monkeypatch.setattr(hand, "accelerator", accelerator)
+    _, failed, good = answers(opening(), asking(broken(stage)), asking(block()))
+    assert (failed["kind"], failed["ends"], good["kind"]) == ("failure", False, "measurement")
+
+
+def test_it_says_how_long_its_profiler_may_take(hand: type[Hand], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand, "patience_s", 7.0)
+    (answer,) = answers(opening())
+    assert answer["patience_s"] == 7.0
+
+
 def run_worker(*requests: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     command = [sys.executable, "-m", "latency.worker"]
@@ -170,7 +206,7 @@ def test_as_a_process_it_answers_on_standard_output_and_ends_with_standard_input
     done = run_worker(opening(), asking(block()))
     assert (done.returncode, done.stderr) == (0, "")
     first, second = map(json.loads, done.stdout.splitlines())
-    assert set(first) == {"environment"}
+    assert set(first) == {"environment", "patience_s"}
     assert second["kind"] == "measurement"
     assert second["usual_s"] > 0
 

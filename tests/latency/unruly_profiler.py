@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ class UnrulyProfiler(Profiler):
     """Crashes, hangs, prints, or is not there at all."""
 
     name = "unruly"
+    patience_s = 50.0
     choices = {"mood": ("fair", "foul", "missing"), "sentinel": ("yes", "no")}
     is_there = True
 
@@ -57,6 +59,9 @@ class UnrulyProfiler(Profiler):
         """Behave as the operator says."""
         if workload.operator == "inverted_residual" and self.options["sentinel"] == "no":
             raise ProfilingError("load", "no sentinel here")
+        if workload.operator == "spoil":
+            type(self).accelerator = "cuda"  # As if it computed there from now on.
+            raise ProfilingError("run", "illegal memory access")
         ACTS.get(workload.operator, lambda: None)()
         yield TimedRun(lambda calls: calls * 1e-3)
 
@@ -79,6 +84,14 @@ def end() -> None:
     os._exit(7)
 
 
+def leave_a_child() -> None:
+    """Start a process that outlives this one, say its number, and end."""
+    child = subprocess.Popen(["sleep", "600"])
+    sys.stderr.write(f"{child.pid}\n")
+    sys.stderr.flush()
+    end()
+
+
 def hang() -> None:
     """For longer than anybody waits."""
     time.sleep(600)
@@ -95,6 +108,7 @@ ACTS: Mapping[str, Callable[[], None]] = {
     "crash": crash,
     "complain_and_crash": complain_and_crash,
     "end": end,
+    "leave_a_child": leave_a_child,
     "hang": hang,
     "chatter": chatter,
 }

@@ -10,7 +10,7 @@ from devices import DeviceState
 from latency import Burst, Environment, Measurement, Outcome, Workload
 from lut.checking import Concern, Findings, check, differing_fields
 from lut.table import Table
-from tests.contracts.examples import DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement
+from tests.contracts.examples import DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement, network
 
 NOW = datetime(2024, 1, 3, tzinfo=UTC)
 """A day after the examples were measured."""
@@ -84,6 +84,18 @@ def test_unfinished_rows_go_on_with_the_command_that_filled_the_table() -> None:
     unfinished = [replace(row, stopped="unfinished") for row in steady(3) if isinstance(row, Measurement)]
     concern = only(findings(unfinished))
     assert (concern.kind, concern.count, concern.command) == ("unfinished", 3, "fill it")
+
+
+def test_whole_networks_are_mended_by_the_command_that_measures_them() -> None:
+    unfinished = replace(measurement(network(size=(64, 64)), times=TIMES), stopped="unfinished")
+    rows = [*steady(20), wide(block(100)), wide(network()), failure(network(batch=2)), unfinished]
+    found = check(Table(rows), now=NOW, command="fill it", calibrate_command="calibrate it")
+    assert {concern.kind: (concern.count, concern.command) for concern in found.concerns} == {
+        "wide intervals": (1, "fill it --again doubtful"),
+        "wide intervals (whole networks)": (1, "calibrate it --again doubtful"),
+        "failures (whole networks)": (1, "calibrate it --again failed"),
+        "unfinished (whole networks)": (1, "calibrate it --again doubtful"),
+    }
 
 
 @pytest.mark.parametrize(("failed", "is_trusted"), [(5, True), (6, False)])

@@ -7,7 +7,7 @@ import pytest
 
 from devices import DeviceState
 from latency import UNFINISHED, Measurement
-from lut.doubts import DOUBTS, process_times_s
+from lut.doubts import DOUBTS, FAILURES, is_doubtful, process_times_s
 from tests.contracts.examples import DEVICE, burst, measurement
 
 STEADY = measurement(times=[1e-3] * 6)
@@ -38,6 +38,7 @@ CASES: dict[str, Callable[[], Measurement]] = {
     "load": loaded,
     "throttling": throttled,
     "unfinished": lambda: replace(STEADY, stopped=UNFINISHED),
+    "failures in later rounds": lambda: replace(STEADY, stopped=FAILURES),
 }
 
 
@@ -46,6 +47,7 @@ def found(measured: Measurement) -> list[str]:
 
 
 def test_a_steady_measurement_leaves_no_doubt() -> None:
+    assert not is_doubtful(STEADY)
     assert found(STEADY) == []
 
 
@@ -57,10 +59,17 @@ def test_each_reason_is_found_alone_and_told_in_words(kind: str) -> None:
     assert doubt.detail(measured)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CASES if kind != "unfinished"])
-def test_what_is_doubted_here_the_measurement_doubts_too(kind: str) -> None:
-    # `profile-device --again doubtful` asks the measurement, so it would leave out the others.
-    assert CASES[kind]().problems()
+@pytest.mark.parametrize("kind", CASES)
+def test_whatever_is_doubted_makes_a_measurement_doubtful(kind: str) -> None:
+    assert is_doubtful(CASES[kind]())
+
+
+def test_samples_that_were_thrown_away_beside_whole_bursts_are_doubtful_whatever_the_measurement_says() -> None:
+    quiet, disturbed = burst(1e-3, discarded=3), burst(1e-3, disturbed=True)
+    bursts = tuple(replace(quiet if n < 4 else disturbed, process=str(n)) for n in range(9))
+    measured = replace(STEADY, bursts=bursts)
+    assert measured.problems() == []
+    assert is_doubtful(measured)
 
 
 def test_what_only_the_measurement_knows_of_is_an_other_doubt(monkeypatch: pytest.MonkeyPatch) -> None:

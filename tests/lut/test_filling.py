@@ -29,6 +29,7 @@ from lut import (
     filling,
     fresh_processes,
     in_this_process,
+    is_doubtful,
     refuse_other_environment,
 )
 from tests.contracts.examples import (
@@ -315,16 +316,94 @@ def test_disturbed_bursts_are_taken_again_until_there_are_the_most_of_them(path:
     assert (len(row.bursts), len(row.burst_times_s)) == (8, 6)
 
 
-def test_a_workload_that_fails_in_one_round_has_failed_and_is_left_alone(path: Path) -> None:
-    def fails_later(workload: Workload, number: int) -> Outcome:
-        return failure(workload) if workload == BLOCKS[0] and number == 1 else steady(workload, number)
+def failing(*numbers: int) -> Rule:
+    """The first block fails in the processes of these numbers."""
 
-    rounds = Rounds(fails_later)
+    def rule(workload: Workload, number: int) -> Outcome:
+        return failure(workload) if workload == BLOCKS[0] and number in numbers else steady(workload, number)
+
+    return rule
+
+
+def test_a_workload_that_fails_in_its_first_round_has_failed_and_is_left_alone(path: Path) -> None:
+    rounds = Rounds(failing(0))
     with appending(path) as writer:
         summary = fill(writer, rounds.start, BLOCKS, THREE)
     assert (summary.measured, summary.failed, summary.ended) == (3, 1, {"most bursts": 3})
-    assert [failed.workload for failed in summary.failures] == [BLOCKS[0]]
-    assert rounds.bursts == dict(zip(BLOCKS, (2, 3, 3, 3), strict=True))
+    assert ([failed.workload for failed in summary.failures], summary.setbacks) == ([BLOCKS[0]], ())
+    assert rounds.bursts == dict(zip(BLOCKS, (1, 3, 3, 3), strict=True))
+
+
+def test_a_failure_in_a_later_round_costs_no_burst_and_is_told(path: Path) -> None:
+    rounds = Rounds(failing(1))
+    with appending(path) as writer:
+        summary = fill(writer, rounds.start, BLOCKS, THREE)
+    assert (summary.measured, summary.failed, summary.ended) == (4, 0, {"most bursts": 4})
+    assert (summary.failures, [failed.workload for failed in summary.setbacks]) == ((), [BLOCKS[0]])
+    assert rounds.bursts == dict(zip(BLOCKS, (4, 3, 3, 3), strict=True))
+    assert bursts(path) == dict.fromkeys(BLOCKS, 3)
+
+
+def test_a_second_failure_ends_a_measurement_with_what_it_has_and_makes_it_doubtful(path: Path) -> None:
+    rounds = Rounds(failing(1, 2))
+    with appending(path) as writer:
+        summary = fill(writer, rounds.start, BLOCKS, THREE)
+    assert (summary.measured, summary.failed, summary.ended) == (4, 1, {"most bursts": 3, "failures": 1})
+    assert [failed.workload for failed in summary.setbacks] == [BLOCKS[0]]
+    assert rounds.bursts == dict.fromkeys(BLOCKS, 3)
+    assert bursts(path) == dict(zip(BLOCKS, (1, 3, 3, 3), strict=True))
+    assert is_doubtful(measurements(path)[BLOCKS[0]])
+    with appending(path) as writer:
+        assert fill(writer, Rounds().start, BLOCKS, THREE).skipped == 4
+
+
+def test_what_is_measured_again_and_fails_keeps_its_old_bursts(path: Path) -> None:
+    with appending(path) as writer:
+        fill(writer, Rounds().start, BLOCKS[:1], THREE)
+        fill(writer, Rounds(failing(0)).start, BLOCKS[:1], THREE, again=lambda _: True)
+    assert bursts(path) == {BLOCKS[0]: 3}  # The old ones made place for the first good one.
+    with appending(path) as writer:
+        summary = fill(writer, Rounds(failing(0, 1)).start, BLOCKS[:1], THREE, again=lambda _: True)
+    assert (summary.measured, summary.failed, len(summary.setbacks)) == (0, 1, 1)
+    assert bursts(path) == {BLOCKS[0]: 3}
+
+
+def test_a_second_look_adds_to_the_bursts_of_the_first(path: Path) -> None:
+    kinds = dict(zip(BLOCKS, (steady, steady, drifting, scattered), strict=True))
+    first = Rounds(lambda workload, number: kinds[workload](workload, number))
+    second = Rounds(lambda workload, number: kinds[workload](workload, number), earlier=4)
+    with appending(path) as writer:
+        fill(writer, first.start, BLOCKS, MANY.with_rounds(4))
+        summary = fill(writer, second.start, BLOCKS, MANY)
+    assert bursts(path) == dict(zip(BLOCKS, (6, 6, 10, 12), strict=True))
+    assert summary.ended == {"precise": 2, "noise plateau": 1, "most bursts": 1}
+    assert second.bursts == dict(zip(BLOCKS, (2, 2, 6, 8), strict=True))
+
+
+def test_a_narrower_interval_opens_only_what_is_too_wide_for_it(path: Path) -> None:
+    kinds = dict(zip(BLOCKS[:2], (steady, scattered), strict=True))
+
+    def rule(workload: Workload, number: int) -> Outcome:
+        return kinds[workload](workload, number)
+
+    rounds = Rounds(rule, earlier=6)
+    with appending(path) as writer:
+        fill(writer, Rounds(rule).start, BLOCKS[:2], replace(MANY, precision=0.5))
+        assert bursts(path) == dict.fromkeys(BLOCKS[:2], 6)
+        fill(writer, rounds.start, BLOCKS[:2], MANY)
+    assert rounds.bursts == {BLOCKS[1]: 6}
+
+
+@pytest.mark.parametrize("plan", [MANY, MANY.with_rounds(4), replace(MANY, precision=0.02)])
+def test_what_has_ended_stays_so_under_a_plan_that_asks_no_more(path: Path, plan: SamplingPlan) -> None:
+    kinds = dict(zip(BLOCKS, (steady, steady, drifting, scattered), strict=True))
+    rounds = Rounds()
+    with appending(path) as writer:
+        fill(writer, Rounds(lambda workload, number: kinds[workload](workload, number)).start, BLOCKS, MANY)
+        # A burst of another workload proves the machine to be faster than these ever saw it.
+        writer.append(replace(measurement(block(99)), bursts=(burst(sentinel_s=1e-9),)))
+        assert fill(writer, rounds.start, BLOCKS, plan).skipped == 4
+    assert rounds.bursts == {}
 
 
 @pytest.mark.parametrize("interrupted_at", range(1, 12))
@@ -429,6 +508,17 @@ def test_no_time_at_all_measures_nothing_and_says_so(path: Path, monkeypatch: py
     summary, rounds = limited(path, monkeypatch, 0.0)
     assert (summary, rounds.bursts) == (FillSummary(0, 0, 0, None, (), {}), Counter())
     assert len(Table.read(path)) == 0
+
+
+def test_what_is_measured_again_and_interrupted_goes_on_by_the_same_call(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(path, monkeypatch, 100.0)
+    _, first = limited(path, monkeypatch, 5.5, again=True, earlier=3)  # One or two bursts of each, none finished.
+    _, second = limited(path, monkeypatch, 100.0, again=True, earlier=5)
+    assert first.bursts + second.bursts == dict.fromkeys(BLOCKS, 3)
+    processes = {taken.process for row in measurements(path).values() for taken in row.bursts}
+    assert processes.isdisjoint({"process 0", "process 1", "process 2"})
 
 
 def test_only_what_this_run_took_bursts_of_is_counted_as_measured(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

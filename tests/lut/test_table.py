@@ -28,6 +28,7 @@ from tests.contracts.examples import (
     burst,
     failure,
     measurement,
+    network,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -728,3 +729,20 @@ def test_the_newest_calibration_that_knows_all_that_is_asked_for_is_taken(path: 
     table = Table.read(path)
     found = [table.calibration(ENVIRONMENT, workloads) for workloads in (BLOCKS, BLOCKS[:1], [block(99)])]
     assert [calibration and calibration.misfit for calibration in found] == [0.2, 0.3, None]
+
+
+def test_a_calibration_is_forgotten_when_a_block_of_it_is_measured_again_and_only_then(path: Path) -> None:
+    with appending(path) as writer:
+        for workload in (*BLOCKS, network()):
+            writer.append(measurement(workload))
+        writer.append_calibration(ENVIRONMENT, learned(0.1, *BLOCKS[:2]))
+        writer.append_calibration(ENVIRONMENT, learned(0.2, *BLOCKS[:1]))
+        writer.append(measurement(network(), 2e-3))
+        writer.append(measurement(BLOCKS[2], 2e-3))
+        writer.append(replace(measurement(BLOCKS[0]), stopped="failures"))  # The same bursts.
+        writer.append(measurement(BLOCKS[0], 2e-3), adds=True)
+        assert writer.table.calibration(ENVIRONMENT, BLOCKS[:2]) == learned(0.1, *BLOCKS[:2])
+        writer.append(measurement(BLOCKS[1], 2e-3))
+    table = Table.read(path)
+    assert table.calibration(ENVIRONMENT, BLOCKS[:2]) is None
+    assert table.calibration(ENVIRONMENT, BLOCKS[:1]) == learned(0.2, *BLOCKS[:1])

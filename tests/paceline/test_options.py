@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from latency import Environment, Runtime
-from paceline.options import fill_command, use_threads
+from devices import Target
+from latency import DummyProfiler, Environment, Runtime
+from paceline import options
+from paceline.options import fill_command, profiler_settings, use_threads
 from search import open_space
 from tests.contracts.examples import DEVICE
 
@@ -19,6 +22,18 @@ def test_the_fill_command_goes_on_in_the_environment_of_the_table() -> None:
     environment = Environment(DEVICE, Runtime("dummy", {}, 3, {}))
     command = fill_command(open_space("demo"), Path("my table.jsonl"), environment)
     assert command.endswith("--runtime dummy --threads 3 --out 'my table.jsonl'")
+
+
+def test_the_fill_command_names_another_precision_than_that_of_the_target() -> None:
+    command = fill_command(open_space("demo", (64, 128), 5, "fp16"), Path("t.jsonl"))
+    assert "--classes 5 --precision fp16 --out t.jsonl" in command
+
+
+def test_a_runtime_for_gpus_is_asked_only_by_the_process_that_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DummyProfiler, "accelerator", "cuda")
+    monkeypatch.setattr(DummyProfiler, "missing", lambda: pytest.fail("it was asked"))
+    monkeypatch.setattr(options, "read_timed_device", {"cuda": DEVICE}.__getitem__)
+    assert profiler_settings(Target("local", "", "", "dummy", "fp32"), None, 1, []).device == DEVICE
 
 
 def test_threads_are_left_alone_unless_asked_for() -> None:

@@ -15,6 +15,7 @@ import torch
 
 from devices import Device, NotAvailable, WrongUse
 from latency import Costs, Failure, Measurement, Workload
+from latency.environment import Environment, Runtime
 from latency.profilers import cuda_events
 from latency.profilers.cuda_events import (
     CudaEventsProfiler,
@@ -270,11 +271,17 @@ def test_nothing_is_flushed_in_a_warm_cache_and_nothing_captured_for_a_stream() 
 def test_costs_are_memory_energy_and_the_launch_by_the_plain_stream() -> None:
     counter = iter(range(1, 10**9))
     gpu = SynchronousGpu()
-    costs = measured(make_profiler(gpu=gpu, sensors=GpuSensors(energy_j=lambda: float(next(counter))))).costs
+    sensors = GpuSensors(energy_j=lambda: float(next(counter)))
+    costs = measured(make_profiler({"energy": "yes"}, gpu=gpu, sensors=sensors)).costs
     own_bytes = block_bytes()
     assert costs.peak_memory_bytes == own_bytes + 1000
     assert costs.energy_j is not None
     assert costs.enqueue_s is not None
+
+
+def test_energy_is_not_counted_unless_it_is_asked_for() -> None:
+    sensors = GpuSensors(energy_j=lambda: pytest.fail("the counter was read"))
+    assert measured(make_profiler(gpu=SynchronousGpu(), sensors=sensors)).costs.energy_j is None
 
 
 def block_bytes() -> int:
@@ -459,6 +466,21 @@ def test_a_workload_is_launch_bound_when_its_launch_takes_as_long_as_itself(
 ) -> None:
     one = replace(burst(1e-3), costs=Costs(enqueue_s=launch_s))
     assert is_launch_bound(replace(measurement(), bursts=(one,))) is bound
+
+
+@pytest.mark.parametrize(
+    ("runtime", "launch", "bound"),
+    [
+        ("cuda-events", "graph", True),
+        ("tensorrt", "stream", True),
+        ("tensorrt", "graph", None),
+        ("trtexec", "graph", None),
+    ],
+)
+def test_the_launch_of_a_whole_graph_says_nothing_of_kernels(runtime: str, launch: str, bound: bool | None) -> None:
+    one = replace(burst(1e-3), costs=Costs(enqueue_s=2e-3))
+    environment = Environment(DEVICE, Runtime(runtime, {}, 1, {"launch": launch}))
+    assert is_launch_bound(replace(measurement(), environment=environment, bursts=(one,))) is bound
 
 
 class Recorded:

@@ -154,3 +154,15 @@ def test_it_is_not_opened_where_onnxruntime_is_missing(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotAvailable, match=r"pip install 'paceline\[ort\]'"):
         OrtCpuProfiler(DEVICE, idle)
+
+
+@pytest.mark.parametrize(("threads", "stops"), [(1, None), (2, "1")])
+def test_threads_of_a_session_that_nobody_runs_do_not_spin(threads: int, stops: str | None) -> None:
+    profiler = OrtCpuProfiler(DEVICE, idle, threads)
+    options = profiler.session_options()
+    assert profiler.environment.runtime.options.get("spinning") == (None if stops is None else "within a run")
+    if stops is None:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry("session.force_spinning_stop")
+    else:
+        assert options.get_session_config_entry("session.force_spinning_stop") == stops

@@ -11,6 +11,8 @@ import pytest
 
 from devices import NotAvailable
 from latency import Measurement, Profiler, Workload, open_profiler
+from latency.profilers import ort_gpu
+from latency.profilers.cuda_events import GpuSensors
 from latency.profilers.ort_cpu import OrtCpuProfiler
 from latency.profilers.ort_gpu import Launches, OrtCudaProfiler, OrtGpuProfiler, OrtTensorrtProfiler
 from tests.contracts.examples import DEVICE, OPERATOR_CASES, QUICK, block, idle
@@ -39,6 +41,19 @@ def opened(kind: type[Profiler], **options: str) -> Any:
     if (missing := kind.missing()) is not None:
         pytest.skip(f"{kind.name}: {missing.reason}")
     return open_profiler(kind.name, DEVICE, idle, 1, options)
+
+
+@BOTH
+def test_what_the_driver_tells_is_recorded_and_disturbs(
+    kind: type[OrtGpuProfiler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    sensors = GpuSensors(disturbances=lambda: 10**9, versions=lambda: {"driver": "580.95"})
+    monkeypatch.setattr(ort_gpu, "driver_sensors", lambda: sensors)
+    monkeypatch.setattr(kind, "missing", lambda: None)
+    profiler = kind(DEVICE, idle)
+    assert profiler.environment.runtime.versions["driver"] == "580.95"
+    assert profiler.disturbances() >= 10**9
 
 
 @contextmanager

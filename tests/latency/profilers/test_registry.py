@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import metadata
+from pathlib import Path
+from typing import Any, final
 
 import pytest
 
-from devices import NotAvailable, WrongUse
-from latency import DummyProfiler, OrtCpuProfiler, find_profiler, known_profilers, open_profiler
+from devices import DeviceState, NotAvailable, WrongUse
+from latency import (
+    DummyProfiler,
+    Environment,
+    Missing,
+    OrtCpuProfiler,
+    Profiler,
+    TimedRun,
+    Workload,
+    broken_profilers,
+    find_profiler,
+    known_profilers,
+    open_profiler,
+)
 from tests.contracts.examples import DEVICE, idle
 
 
@@ -51,11 +67,75 @@ def test_a_profiler_whose_runtime_is_missing_is_listed_all_the_same(monkeypatch:
         open_profiler("onnxruntime-cpu", DEVICE, idle)
 
 
-def test_a_third_party_registers_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = metadata.EntryPoint("theirs", "latency:DummyProfiler", "paceline.profilers")
+@final
+class TheirProfiler(Profiler):
+    """As a third party writes one that cannot be used here."""
 
-    def entry_points(*, group: str) -> list[metadata.EntryPoint]:
-        return [entry] if group == entry.group else []
+    name = "theirs"
 
-    monkeypatch.setattr(metadata, "entry_points", entry_points)
-    assert isinstance(open_profiler("theirs", DEVICE, idle), DummyProfiler)
+    @classmethod
+    def missing(cls) -> Missing | None:
+        return Missing("there is no such chip", "Buy one.")
+
+    def __init__(self, *_: Any) -> None:
+        self.refuse_missing()
+
+    @property
+    def environment(self) -> Environment:
+        raise NotImplementedError
+
+    def open(self, workload: Workload) -> AbstractContextManager[TimedRun]:
+        raise NotImplementedError
+
+    def state(self) -> DeviceState:
+        raise NotImplementedError
+
+
+Register = Callable[[str, str], None]
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Register:
+    """Register an entry point; modules ``raises_...`` and ``plug_in`` can be imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "plug_in", sys.modules[__name__])
+
+    def entry_point(name: str, value: str) -> None:
+        module = value.partition(":")[0]
+        if module.startswith("raises_"):
+            (tmp_path / f"{module}.py").write_text(f"raise {module.removeprefix('raises_')}('broken')\n")
+        entry = metadata.EntryPoint(name, value, "paceline.profilers")
+        monkeypatch.setattr(metadata, "entry_points", lambda *, group: [entry] if group == entry.group else [])
+
+    return entry_point
+
+
+def test_a_third_party_registers_by_entry_point(register: Register) -> None:
+    register("theirs", "plug_in:TheirProfiler")
+    assert find_profiler("theirs") is TheirProfiler
+    assert broken_profilers() == {}
+    with pytest.raises(NotAvailable, match="no such chip"):
+        open_profiler("theirs", DEVICE, idle)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        *((f"their-{n}", f"raises_{n}:X", n) for n in ("ImportError", "SyntaxError", "RuntimeError", "OSError")),
+        *((f"their-{n}", f"raises_{n}:X", n) for n in ("TypeError", "ValueError", "NameError", "AttributeError")),
+        ("theirs", "nobody_has_this_module:X", "ModuleNotFoundError"),
+        ("theirs", "plug_in:nothing", "AttributeError"),
+        ("theirs", "plug_in:DEVICE", "must be a subclass of latency.Profiler"),
+        ("theirs", "pathlib:Path", "must be a subclass of latency.Profiler"),
+        ("others", "plug_in:TheirProfiler", "must have the name of its entry point; got 'theirs'"),
+        ("theirs", "latency:Profiler", "must have the name of its entry point; got None"),
+        ("dummy", "latency:DummyProfiler", "dummy is shipped with paceline"),
+    ],
+)
+def test_a_broken_plug_in_is_said_and_breaks_nothing_else(
+    register: Register, name: str, value: str, words: str
+) -> None:
+    shipped = known_profilers()
+    register(name, value)
+    assert known_profilers() == shipped
+    assert words in broken_profilers()[name]

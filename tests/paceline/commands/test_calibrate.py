@@ -47,12 +47,34 @@ def test_predictions_are_calibrated_from_then_on(command: Command, dummy_table: 
     assert command(*predict).json["source"] == "measured"
     assert command("table", "calibrate", dummy_table, *SPACE, "--rounds", 2, "--networks", 8).status == 0
     assert command(*predict).json["source"] == "calibrated"
+    assert command(*predict).err == ""
+    assert command("profile-device", *SPACE, "--rounds", 1, "--again", "all", "--out", dummy_table).status == 0
+    forgotten = command(*predict)
+    assert forgotten.json["source"] == "measured"
+    assert f"paceline table calibrate {dummy_table}" in forgotten.err
 
 
-def test_too_few_networks_are_refused_with_what_to_do(command: Command, dummy_table: Path) -> None:
+def test_known_networks_are_measured_again_when_asked_for_and_no_runtime_is_needed_where_none_are(
+    command: Command, dummy_table: Path
+) -> None:
+    calibrate = ("table", "calibrate", dummy_table, *SPACE, "--rounds", 2)
+    assert command(*calibrate, "--networks", 8).status == 0
+    raw = bursts(dummy_table)
+    learn = ("table", "calibrate", dummy_table, *SPACE[:4], "--runtime", "no-such-runtime", "--networks", 0)
+    assert command(*learn, "--json").json["networks"] == 8
+    assert command(*learn, "--again", "all").status == 2
+    ended = command(*calibrate, "--networks", 0, "--again", "all", "--json")
+    assert (ended.json["networks"], ended.json["failures"]) == (8, [])
+    changed = [key for key, taken in bursts(dummy_table).items() if taken != raw[key]]
+    assert len(changed) == 8
+
+
+def test_too_few_networks_are_refused_before_any_is_measured(command: Command, dummy_table: Path) -> None:
+    before = dummy_table.read_bytes()
     ended = command("table", "calibrate", dummy_table, *SPACE, "--rounds", 1, "--networks", 3)
     assert ended.status == 2
     assert "at least 8 networks" in ended.err
+    assert dummy_table.read_bytes() == before
 
 
 def test_a_table_that_lacks_blocks_is_refused_with_the_command_that_fills_it(

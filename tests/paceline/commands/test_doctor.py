@@ -82,6 +82,7 @@ def test_programs_get_everything(command: Command, room: Room) -> None:
     runtimes = {runtime["name"]: runtime for runtime in found["runtimes"]}
     assert runtimes["dummy"]["ready"] is True
     assert runtimes["onnxruntime-cpu"]["versions"]["onnxruntime"]
+    assert runtimes["cuda-events"]["options"]["l2"] == ["warm", "cold"]
     assert found["gpus"] == []
     assert "nvidia-ml-py" in found["no_gpu"]
 
@@ -98,6 +99,20 @@ def test_a_missing_runtime_comes_with_its_reason_and_its_remedy(
     assert "pip install" in command("doctor").out
 
 
+def test_options_are_listed_with_their_values(command: Command, room: Room) -> None:
+    room()
+    assert "  torch-eager: memory_format=contiguous|channels_last\n" in command("doctor").out
+
+
+def test_a_broken_plug_in_is_shown(command: Command, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room()
+    monkeypatch.setattr(module, "broken_profilers", lambda: {"theirs": "its module cannot be imported"})
+    ended = command("doctor", "--json")
+    assert ended.status == 0
+    (theirs,) = (runtime for runtime in ended.json["runtimes"] if runtime["name"] == "theirs")
+    assert theirs["missing"]["reason"] == "its plug-in is broken: its module cannot be imported"
+
+
 def test_a_gpu_is_shown_with_what_speaks_against_it(command: Command, room: Room) -> None:
     hot = Board(answers={"nvmlDeviceGetCurrentClocksEventReasons": 0x40})
     room(gpus=FakePynvml(hot))
@@ -111,7 +126,9 @@ def test_a_gpu_is_shown_with_what_speaks_against_it(command: Command, room: Room
     assert found["no_gpu"] is None
 
 
-@pytest.mark.parametrize("error", [NotAvailable("no such device."), ImportError("libx.so.11"), RuntimeError("half")])
+@pytest.mark.parametrize(
+    "error", [NotAvailable("no such device."), ImportError("x.so.11"), TypeError("2 arguments"), ValueError("half")]
+)
 def test_a_runtime_that_says_it_is_there_and_cannot_be_opened_is_missing(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

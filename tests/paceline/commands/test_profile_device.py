@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from lut import Table
 from tests.paceline.conftest import Command
+
+FILL = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--rounds", 2)
+"""The command that ``dummy_table`` was filled with."""
 
 
 def test_a_fill_ends_with_a_summary_and_a_second_one_skips_everything(command: Command, dummy_table: Path) -> None:
-    ended = command(
-        *("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", dummy_table, "--json")
-    )
+    ended = command(*FILL, "--out", dummy_table, "--json")
     assert ended.status == 0
-    rows = len(dummy_table.read_text().splitlines())
+    rows = len(Table.read(dummy_table))
     assert (ended.json["measured"], ended.json["failed"], ended.json["skipped"]) == (0, 0, rows)
     assert 0 < ended.json["widest_interval"] < 1
 
@@ -44,7 +46,7 @@ def test_a_table_from_another_machine_is_refused_and_left_alone(command: Command
         row["environment"]["device"]["name"] = "Somebody else's processor"
     dummy_table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = dummy_table.read_bytes()
-    ended = command("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", dummy_table)
+    ended = command(*FILL, "--out", dummy_table)
     assert ended.status == 2
     assert "name: Somebody else's processor there" in ended.err
     assert dummy_table.read_bytes() == before
@@ -54,7 +56,7 @@ def test_a_corrupt_line_is_named_and_repaired_and_measured_again(command: Comman
     lines = dummy_table.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3][:40] + b"\n"
     dummy_table.write_bytes(b"".join(lines))
-    fill = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", dummy_table, "--json")
+    fill = (*FILL, "--out", dummy_table, "--json")
     ended = command(*fill)
     assert ended.status == 2
     assert "line 4" in ended.err
@@ -73,10 +75,15 @@ def test_a_space_that_cannot_be_written_anywhere_is_refused(command: Command, tm
 
 
 def test_known_rows_are_measured_again_when_asked_for(command: Command, dummy_table: Path) -> None:
-    rows = len(dummy_table.read_text().splitlines())
-    fill = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", dummy_table, "--json")
+    rows, lines = len(Table.read(dummy_table)), len(dummy_table.read_text().splitlines())
+    fill = (*FILL, "--out", dummy_table, "--json")
     assert command(*fill, "--again", "failed").json["measured"] == 0
     assert command(*fill, "--again", "all").json["measured"] == rows
-    assert len(dummy_table.read_text().splitlines()) == 2 * rows
+    assert len(dummy_table.read_text().splitlines()) == 2 * lines
     assert len(command("table", "show", dummy_table, "--json").json) == rows
     assert "doubtful" in command(*fill, "--again", "sometimes").err
+
+
+def test_a_time_limit_of_no_time_measures_nothing(command: Command, tmp_path: Path) -> None:
+    fill = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", tmp_path / "t.jsonl")
+    assert command(*fill, "--time-limit", "0s", "--json").json["measured"] == 0
