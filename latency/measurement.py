@@ -181,7 +181,7 @@ class Measurement:
                 "close other programs and measure it again"
             )
         apart = middle_half(self.burst_times_s)
-        if apart > WIDE_INTERVAL:
+        if apart > WIDE_INTERVAL >= self.relative_half_width:
             found.append(
                 f"the middle half of its bursts lies {apart:.0%} apart: processes have more than one speed, and the "
                 "median is that of the majority"

@@ -15,7 +15,7 @@ def test_a_fill_ends_with_a_summary_and_a_second_one_skips_everything(command: C
     assert ended.status == 0
     rows = len(Table.read(dummy_table))
     assert (ended.json["measured"], ended.json["failed"], ended.json["skipped"]) == (0, 0, rows)
-    assert 0 < ended.json["widest_interval"] < 1
+    assert 0 <= ended.json["widest_interval"] < 1  # every process of the dummy invents the same noise
 
 
 def test_the_summary_for_people_names_the_same_things(command: Command, tmp_path: Path) -> None:
