@@ -117,9 +117,10 @@ def test_repeatability_fills_by_both_plans_in_turns_with_seeds_of_their_own(
 
 @pytest.mark.slow
 def test_repeatability_gives_the_peers_as_much_time(repeatability: tuple[dict[str, Any], Path, list[str]]) -> None:
-    # Invented calls take no time, so that there is room for many more than the plan's least.
+    # How much more than the plan's least fits into the time depends on how busy this machine is.
     fills = repeatability[0]["fills"]
-    assert all(fills[f"peers {when}"]["calls"] > 2 * CALLS for when in ("A", "B", "under load"))
+    assert all(fills[f"peers {when}"]["calls"] >= 2 * CALLS for when in ("A", "B", "under load"))
+    assert all(fills[f"peers {when}"]["seconds"] > 0 for when in ("A", "B", "under load"))
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_the_metadata_says_what_setup_py_says(wheel: Path) -> None:
     assert "License-Expression: Apache-2.0" in lines
     assert "Requires-Python: >=3.11" in lines
     extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
-    engines = {"ort", "ort-gpu", "tensorrt", "tensorrt-rtx", "pycuda", "openvino"}
+    engines = {"ort", "ort-gpu", "tensorrt", "tensorrt-rtx", "cuda", "pycuda", "openvino"}
     assert extras == engines | {"ssh", "ray", "report", "dev"}, "an `all` extra would put ort and ort-gpu together"
 
 
