@@ -67,7 +67,7 @@ def demo_commands(out: Path, limit: str, seed: int, config: Path | None) -> list
         ["profile", "--target", "local", "--space", "demo", "--rounds", "3", "--out", table],
         ["table", "calibrate", table, "--space", "demo", "--networks", "12", "--rounds", "3"],
         *searches,
-        ["compare", *found, "--table", table, "--references", "6", "--out", str(out), *same],
+        ["compare", *found, "--table", table, "--references", "6", "--rounds", "3", "--out", str(out), *same],
     ]
 
 
