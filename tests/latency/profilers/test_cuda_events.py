@@ -387,6 +387,7 @@ def test_its_environment_tells_libraries_driver_and_every_option() -> None:
         "tf32": "yes",
         "memory_format": "contiguous",
         "cudnn_benchmark": "no",
+        "energy": "no",
     }
 
 
