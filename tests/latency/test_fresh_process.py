@@ -341,6 +341,7 @@ def test_it_ends_when_the_one_who_asked_is_killed(what: str) -> None:
 @pytest.mark.usefixtures("unruly")
 def test_ctrl_c_reaches_the_one_who_asked_and_leaves_no_process() -> None:
     with asking("hang") as (parent, child):
+        time.sleep(1.0)  # Nobody types Ctrl-C in the instant in which a request is written.
         os.killpg(parent.pid, signal.SIGINT)  # As a terminal does: to all processes of the group.
         assert parent.wait(MOST_WAIT_S) == -signal.SIGINT
         assert parent.stderr is not None
