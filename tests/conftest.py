@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -15,3 +16,9 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so does every process that the job starts; the
+# tests of Ctrl-C need processes that do not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
