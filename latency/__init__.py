@@ -3,7 +3,7 @@
 from latency.burst import Burst, Costs
 from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
 from latency.environment import Environment, Runtime
-from latency.estimate import NOTHING, Estimate, Source, total
+from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
 from latency.measurement import (
     EXCESS_LOAD,
@@ -66,6 +66,7 @@ __all__ = [
     "DummyProfiler",
     "Environment",
     "Estimate",
+    "Estimates",
     "Failure",
     "FreshProcess",
     "Layer",

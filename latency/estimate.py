@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from devices import WrongUse
 from latency.sampling import Z95
 
-Source = Literal["measured", "calibrated", "predicted"]
+Array: TypeAlias = npt.NDArray[np.float64]
+
+Source = Literal["measured", "calibrated", "reported", "predicted"]
 
 
 @dataclass(frozen=True)
@@ -18,19 +25,23 @@ class Estimate:
 
     Attributes:
         mean_s: best single number, in seconds.
-        standard_deviation_s: how far off it may be, in seconds.
-        source: measured on the device, calibrated against whole networks, or predicted by a model.
+        standard_deviation_s: how far off it may be, in seconds; NaN where nobody knows, as of a time that somebody
+            else reported without saying how sure they were.
+        source: measured on the device, calibrated against whole networks, reported by somebody else, or predicted by
+            a model.
+        is_inside: whether it lies inside what was measured. A model that extrapolates says so.
 
     Raises:
-        WrongUse: a number is negative or not finite.
+        WrongUse: a number is negative or infinite, or the mean is not known.
     """
 
     mean_s: float
     standard_deviation_s: float
     source: Source = "measured"
+    is_inside: bool = True
 
     def __post_init__(self) -> None:
-        if not (0 <= self.mean_s < float("inf") and 0 <= self.standard_deviation_s < float("inf")):
+        if not 0 <= self.mean_s < math.inf or self.standard_deviation_s < 0 or math.isinf(self.standard_deviation_s):
             raise WrongUse(f"An estimate needs a finite mean and deviation of at least 0 s; got {self}.")
 
     @property
@@ -39,11 +50,57 @@ class Estimate:
         half_width = Z95 * self.standard_deviation_s
         return max(0.0, self.mean_s - half_width), self.mean_s + half_width
 
+    def times(self, count: int) -> Estimate:
+        """The latency of ``count`` workloads that are the same, and so have the same error."""
+        return replace(self, mean_s=count * self.mean_s, standard_deviation_s=count * self.standard_deviation_s)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Estimates of many latencies at once, as models give them.
+
+    Attributes:
+        mean_s: best single numbers, shape (n,), seconds.
+        standard_deviation_s: how far off each may be, shape (n,), seconds; calibrated so that mean -+ 1.645 deviations
+            cover nine tenths of new workloads.
+        is_inside: whether each lies inside what was measured, shape (n,).
+        source: where they come from.
+
+    Raises:
+        WrongUse: the shapes differ.
+    """
+
+    mean_s: Array
+    standard_deviation_s: Array
+    is_inside: npt.NDArray[np.bool_]
+    source: Source = "predicted"
+
+    def __post_init__(self) -> None:
+        shapes = {values.shape for values in (self.mean_s, self.standard_deviation_s, self.is_inside)}
+        if len(shapes) != 1 or self.mean_s.ndim != 1:
+            raise WrongUse(f"Estimates need means, deviations and flags of one shape (n,); got {sorted(shapes)}.")
+
+    def __len__(self) -> int:
+        return len(self.mean_s)
+
+    def __getitem__(self, index: int) -> Estimate:
+        deviation_s = float(self.standard_deviation_s[index])
+        return Estimate(float(self.mean_s[index]), deviation_s, self.source, bool(self.is_inside[index]))
+
+    def interval_s(self, confidence: float = 0.9) -> tuple[Array, Array]:
+        """Lower and upper end of the central interval, each of shape (n,), seconds; never below 0.
+
+        Args:
+            confidence: the share of latencies that lie inside, above 0 and below 1.
+        """
+        half_width = NormalDist().inv_cdf((1 + confidence) / 2) * self.standard_deviation_s
+        return np.maximum(0.0, self.mean_s - half_width), self.mean_s + half_width
+
 
 NOTHING = Estimate(0.0, 0.0)
 """The latency of an operator that leaves no trace in a network."""
 
-_ORDER: tuple[Source, ...] = ("measured", "calibrated", "predicted")
+_ORDER: tuple[Source, ...] = ("measured", "calibrated", "reported", "predicted")
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
@@ -52,4 +109,4 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     deviation = sum(part.standard_deviation_s**2 for part in known) ** 0.5
     sources: list[Source] = [part.source for part in known]
     source = max(sources, key=_ORDER.index, default=_ORDER[0])
-    return Estimate(sum(part.mean_s for part in known), deviation, source)
+    return Estimate(sum(part.mean_s for part in known), deviation, source, all(part.is_inside for part in known))

@@ -14,7 +14,9 @@ from lut.filling import (
     refuse_other_environment,
 )
 from lut.lookup import Lookup, measurable, sum_of_picks
-from lut.table import Key, Table, TableWriter, appending, key_of, repair
+from lut.rows import Key, Unmeasured, key_of
+from lut.table import Table
+from lut.table_file import TableWriter, appending, repair
 
 __all__ = [
     "TOLERANCE",
@@ -31,6 +33,7 @@ __all__ = [
     "Start",
     "Table",
     "TableWriter",
+    "Unmeasured",
     "appending",
     "blocks_of",
     "calibrated",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from latency import (
@@ -19,12 +20,17 @@ from lut.table import Table
 
 
 def blocks_of(table: Table, environment: Environment) -> Mapping[Workload, Estimate]:
-    """What each block that was measured in ``environment`` takes by itself."""
-    return {m.workload: m.estimate() for m in _measurements(table, environment) if not is_network(m.workload)}
+    """What each block takes by itself in ``environment``: measured, or else predicted or reported.
+
+    A report that does not say how sure it is cannot be weighed against what networks say, and is left out.
+    """
+    blocks = {row.workload: row.estimate for row in table.unmeasured() if row.environment.digest == environment.digest}
+    blocks |= {m.workload: m.estimate() for m in _measurements(table, environment)}
+    return {w: known for w, known in blocks.items() if not (is_network(w) or math.isnan(known.standard_deviation_s))}
 
 
 def networks_of(table: Table, environment: Environment) -> Sequence[WholeNetwork]:
-    """The networks measured whole in ``environment`` whose parts all were measured there, too."""
+    """The networks measured whole in ``environment`` whose parts all are known there, too."""
     blocks = blocks_of(table, environment)
     found = []
     for measurement in _measurements(table, environment):

@@ -29,7 +29,8 @@ from latency import (
 )
 from lut.doubts import FAILURES
 from lut.lookup import measurable
-from lut.table import Table, TableWriter
+from lut.table import Table
+from lut.table_file import TableWriter
 
 Start: TypeAlias = Callable[[Mapping[str, float]], AbstractContextManager[Measurer]]
 """Starts a process that measures, told what the sentinel takes on the quiet machine, by precision, where known."""

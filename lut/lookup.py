@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +19,6 @@ from latency import (
     Environment,
     Estimate,
     Failure,
-    Measurement,
     Workload,
     operator_of,
     total,
@@ -37,25 +39,24 @@ class Lookup:
     Attributes:
         mean_s: latency of each candidate, shape (units, candidates), seconds. NaN where the candidate failed on the
             device, so that no network with it compares as within any limit.
-        deviation_s: standard deviation of each, same shape.
-        cells: number of the workload behind each candidate, same shape. Equal workloads share one measurement and so
-            one error.
+        deviation_s: standard deviation of each, same shape; NaN where nobody knows, too.
         fixed: latency of what every network shares.
         environment: where the times come from.
         calibration: what whole networks taught of the blocks, where the table was calibrated for all of them. Times
             are then those inside a network; the measurements themselves stay in the table.
         fixed_workloads: what every network shares, as often as it occurs.
         grid: the workload behind each candidate.
+        estimates: what is known of each workload, for those that take time and work on the device.
     """
 
     mean_s: Array
     deviation_s: Array
-    cells: npt.NDArray[np.intp]
     fixed: Estimate
     environment: Environment
     calibration: Calibration | None = None
     fixed_workloads: tuple[Workload, ...] = ()
     grid: tuple[tuple[Workload, ...], ...] = ()
+    estimates: Mapping[Workload, Estimate] = field(default_factory=dict)
 
     @staticmethod
     def read(
@@ -84,26 +85,24 @@ class Lookup:
         environment = table.environment()
         _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
         _refuse_failed(table, environment, fixed)
-        everything = [*fixed, *(workload for unit in grid for workload in unit)]
-        working = [w for w in measurable(everything) if isinstance(table.outcome(w, environment), Measurement)]
-        calibration = table.calibration(environment, working) if calibrated else None
-
-        def cost(workload: Workload) -> Estimate | None:
-            known = _estimate(table, workload, environment)
-            return known if calibration is None or known in (None, NOTHING) else calibration.entry(workload)
-
-        cells = [[cost(workload) for workload in unit] for unit in grid]
+        everything = unique([*fixed, *(workload for unit in grid for workload in unit)])
+        known = _estimates(table, environment, everything)
+        calibration = table.calibration(environment, known) if calibrated else None
+        if calibration is not None:
+            known = {workload: calibration.entry(workload) for workload in known}
+        free = {workload: NOTHING for workload in everything if operator_of(workload).is_free}
+        cells = [[(known | free).get(workload) for workload in unit] for unit in grid]
         return Lookup(
             mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
             deviation_s=np.array(
                 [[np.nan if cell is None else cell.standard_deviation_s for cell in unit] for unit in cells]
             ),
-            cells=_numbered(grid),
-            fixed=total([cost(workload) or NOTHING for workload in fixed]),
+            fixed=total([known.get(workload, NOTHING) for workload in fixed]),
             environment=environment,
             calibration=calibration,
             fixed_workloads=tuple(fixed),
             grid=tuple(tuple(unit) for unit in grid),
+            estimates=known,
         )
 
     def estimate(self, architecture: Sequence[int]) -> Estimate:
@@ -121,19 +120,46 @@ class Lookup:
                 f"An architecture needs a candidate for each of the {len(self.mean_s)} units that were looked up; got "
                 f"{len(picks)}. Look up the space that it belongs to."
             )
-        units = np.arange(len(picks))
-        means, deviations = self.mean_s[units, picks], self.deviation_s[units, picks]
-        if np.isnan(means).any():
+        failed = np.isnan(self.mean_s[np.arange(len(picks)), picks])
+        if failed.any():
             raise WrongUse(
-                f"Unit {int(np.flatnonzero(np.isnan(means))[0])} has a candidate that failed on the device. "
+                f"Unit {int(np.flatnonzero(failed)[0])} has a candidate that failed on the device. "
                 "Measure it again with `profile-device --again failed`, or pick another."
             )
+        picked = [workloads[pick] for workloads, pick in zip(self.grid, picks, strict=True)]
         if self.calibration is not None:
-            picked = [workloads[pick] for workloads, pick in zip(self.grid, picks, strict=True)]
             return self.calibration.estimate([*self.fixed_workloads, *picked])
-        measurements, times = np.unique(self.cells[units, picks], return_inverse=True)
-        sums = [(float(means[times == i].sum()), float(deviations[times == i].sum())) for i in range(len(measurements))]
-        return total([self.fixed, *(Estimate(mean_s, deviation_s) for mean_s, deviation_s in sums)])
+        times = Counter(workload for workload in picked if workload in self.estimates)
+        return total([self.fixed, *(self.estimates[workload].times(count) for workload, count in times.items())])
+
+    def upper_s(self, confidence: float) -> tuple[Array, float]:
+        """Upper bounds on the latency of each candidate and of what all networks share.
+
+        The sum of a network's bounds is a bound on its latency, however its parts' errors hang together: the standard
+        deviation of a sum is at most the sum of the standard deviations. It is a careful one where they are
+        independent.
+
+        Args:
+            confidence: the probability, from 0.5 to below 1.
+
+        Returns:
+            Shape (units, candidates), and the shared part; seconds.
+
+        Raises:
+            WrongUse: of a time that was reported by somebody else it is not known how sure it is.
+        """
+        if not 0.5 <= confidence < 1:
+            raise WrongUse(f"A confidence is at least 50 % and less than 100 %; got {confidence:.4g}.")
+        unsure = [workload for workload, known in self.estimates.items() if math.isnan(known.standard_deviation_s)]
+        if unsure:
+            raise WrongUse(
+                f"{len(unsure)} of {len(self.estimates)} times were reported without saying how sure they are, "
+                f"{unsure[0].describe()} for one, so nothing can be said with confidence. Search without it, or "
+                "measure them with `profile-device`."
+            )
+        margin = NormalDist().inv_cdf(confidence)
+        fixed_s = sum(self.estimates[w].standard_deviation_s for w in self.fixed_workloads if w in self.estimates)
+        return self.mean_s + margin * self.deviation_s, self.fixed.mean_s + margin * fixed_s
 
 
 def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integer]) -> Array:
@@ -156,23 +182,15 @@ def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integ
     return sums
 
 
-def _numbered(grid: Sequence[Sequence[Workload]]) -> npt.NDArray[np.intp]:
-    """A number for each cell, equal where the workloads are."""
-    numbers = {workload: number for number, workload in enumerate(unique(w for unit in grid for w in unit))}
-    return np.array([[numbers[workload] for workload in unit] for unit in grid], dtype=np.intp)
-
-
 def measurable(workloads: Sequence[Workload]) -> tuple[Workload, ...]:
     """The different workloads that take any time: those whose operator leaves a trace in a network."""
     return tuple(workload for workload in unique(workloads) if not operator_of(workload).is_free)
 
 
-def _estimate(table: Table, workload: Workload, environment: Environment) -> Estimate | None:
-    """The latency of ``workload``; None when it failed. It is in the table: ``_refuse_missing`` has looked."""
-    if operator_of(workload).is_free:
-        return NOTHING
-    outcome = table.outcome(workload, environment)
-    return None if outcome is None or isinstance(outcome, Failure) else outcome.estimate()
+def _estimates(table: Table, environment: Environment, workloads: Sequence[Workload]) -> dict[Workload, Estimate]:
+    """What is known of the workloads that take time and did not fail."""
+    known = ((workload, table.estimate(workload, environment)) for workload in measurable(workloads))
+    return {workload: estimate for workload, estimate in known if estimate is not None}
 
 
 def _refuse_failed(table: Table, environment: Environment, fixed: Sequence[Workload]) -> None:
@@ -186,7 +204,7 @@ def _refuse_failed(table: Table, environment: Environment, fixed: Sequence[Workl
 
 
 def _refuse_missing(table: Table, environment: Environment, workloads: list[Workload], fill_command: str) -> None:
-    missing = [workload for workload in measurable(workloads) if table.outcome(workload, environment) is None]
+    missing = [w for w in measurable(workloads) if not table.is_known(w, environment)]
     if missing:
         raise WrongUse(
             f"The table lacks {len(missing)} of {len(measurable(workloads))} entries, {missing[0].describe()} for one. "

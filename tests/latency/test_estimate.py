@@ -5,26 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import NOTHING, Estimate, Source, total
+from latency import NOTHING, Estimate, Estimates, Source, total
 
 STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SECONDS = st.just(0.0) | st.floats(1e-9, 10)
-SOURCES: Sequence[Source] = ("measured", "calibrated", "predicted")
+SOURCES: Sequence[Source] = ("measured", "calibrated", "reported", "predicted")
 
 
-@pytest.mark.parametrize("number", [-1e-9, math.nan, math.inf, -math.inf])
-def test_numbers_that_are_no_time_are_refused(number: float) -> None:
+BAD = (-1e-9, math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("numbers", [(math.nan, 0.0), *((bad, 0.0) for bad in BAD), *((0.0, bad) for bad in BAD)])
+def test_numbers_that_are_no_time_are_refused(numbers: tuple[float, float]) -> None:
     with pytest.raises(WrongUse, match="finite mean and deviation of at least 0 s; got"):
-        Estimate(number, 0.0)
-    with pytest.raises(WrongUse, match="finite mean and deviation of at least 0 s; got"):
-        Estimate(0.0, number)
+        Estimate(*numbers)
 
 
 def test_the_interval_covers_95_percent() -> None:
@@ -58,3 +60,39 @@ def test_a_sum_does_not_depend_on_how_it_is_grouped(parts: list[tuple[float, flo
     assert grouped.mean_s == pytest.approx(whole.mean_s)
     assert grouped.standard_deviation_s == pytest.approx(whole.standard_deviation_s, abs=1e-12)
     assert whole.standard_deviation_s >= max((deviation for _, deviation in parts), default=0) * (1 - 1e-12)
+
+
+def test_the_same_workload_twice_has_twice_the_error() -> None:
+    assert Estimate(1.0, 0.5, "predicted", is_inside=False).times(3) == Estimate(3.0, 1.5, "predicted", is_inside=False)
+
+
+def test_a_sum_lies_inside_what_was_measured_where_all_its_parts_do() -> None:
+    inside, outside = Estimate(1.0, 0.1), Estimate(1.0, 0.1, is_inside=False)
+    assert total([inside, inside]).is_inside
+    assert not total([inside, outside]).is_inside
+
+
+def test_a_deviation_may_be_unknown_and_then_that_of_the_sum_is_unknown() -> None:
+    assert math.isnan(total([Estimate(1.0, 0.1), Estimate(1.0, math.nan, "reported")]).standard_deviation_s)
+
+
+def many(*deviations_s: float) -> Estimates:
+    means_s = np.arange(1.0, len(deviations_s) + 1)
+    return Estimates(means_s, np.array(deviations_s), np.arange(len(deviations_s)) == 0)
+
+
+def test_many_estimates_are_single_ones_side_by_side() -> None:
+    estimates = many(0.1, 0.2)
+    assert len(estimates) == 2
+    assert estimates[1] == Estimate(2.0, 0.2, "predicted", is_inside=False)
+
+
+def test_an_interval_holds_the_share_it_was_asked_for() -> None:
+    low, high = many(0.1, 100.0).interval_s(0.9)
+    assert high == pytest.approx([1.1645, 166.5], rel=1e-3)
+    assert low == pytest.approx([0.8355, 0.0], rel=1e-3)
+
+
+def test_arrays_that_do_not_belong_together_are_refused() -> None:
+    with pytest.raises(WrongUse, match="one shape"):
+        Estimates(np.ones(2), np.ones(3), np.ones(2, dtype=bool))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import Calibration, Environment, Estimate, LeaveOneOut, Measurement, Workload, total
+from latency import Calibration, Environment, Estimate, LeaveOneOut, Measurement, Source, Workload, total
 from lut import Lookup, Table, appending, measurable, sum_of_picks
 from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, failure, measurement, network, skip
 
@@ -314,3 +316,50 @@ def test_a_calibrated_table_reads_the_same_from_its_file(tmp_path: Path) -> None
         writer.append_calibration(ENVIRONMENT, learned(*ENTRIES))
     read = Lookup.read(Table.read(tmp_path / "table.jsonl"), GRID, FIXED)
     assert read.estimate((1, 1)) == Lookup.read(filled, GRID, FIXED).estimate((1, 1))
+
+
+def partly_predicted(deviation_s: float = 2e-4, source: Source = "predicted") -> Table:
+    """The table with one candidate that was not measured."""
+    found = table(without=[GRID[1][2]])
+    found.add_estimate(GRID[1][2], ENVIRONMENT, Estimate(9e-3, deviation_s, source, is_inside=False))
+    return found
+
+
+def test_a_predicted_candidate_is_looked_up_and_the_network_with_it_says_so() -> None:
+    lookup = Lookup.read(partly_predicted(), GRID, FIXED)
+    assert (lookup.mean_s[1, 2], lookup.deviation_s[1, 2]) == (9e-3, 2e-4)
+    known = lookup.estimate((0, 2))
+    assert (known.source, known.is_inside) == ("predicted", False)
+    assert known.mean_s == pytest.approx(
+        Lookup.read(table(), GRID, FIXED).estimate((0, 0)).mean_s - TIMES_S[GRID[1][0]] + 9e-3
+    )
+    assert (lookup.estimate((0, 0)).source, lookup.estimate((0, 0)).is_inside) == ("measured", True)
+
+
+@pytest.mark.parametrize("picks", [(0, 0), (1, 2), (2, 1)])
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.99])
+def test_the_sum_of_upper_bounds_bounds_a_network_however_errors_hang_together(
+    picks: tuple[int, int], confidence: float
+) -> None:
+    lookup = Lookup.read(partly_predicted(), GRID, FIXED)
+    costs_s, fixed_s = lookup.upper_s(confidence)
+    bound_s = costs_s[0, picks[0]] + costs_s[1, picks[1]] + fixed_s
+    picked = [GRID[0][picks[0]], GRID[1][picks[1]], *FIXED]
+    known = [lookup.estimates[workload] for workload in picked if workload in lookup.estimates]
+    deviation_s = sum(part.standard_deviation_s for part in known)
+    assert bound_s == pytest.approx(sum(p.mean_s for p in known) + NormalDist().inv_cdf(confidence) * deviation_s)
+    assert bound_s >= lookup.estimate(picks).mean_s
+
+
+@pytest.mark.parametrize("confidence", [0.49, 1.0, 95.0])
+def test_a_confidence_that_is_none_is_refused(confidence: float) -> None:
+    with pytest.raises(WrongUse, match="at least 50 %"):
+        Lookup.read(table(), GRID, FIXED).upper_s(confidence)
+
+
+def test_nothing_is_said_with_confidence_of_reports_that_do_not_say_how_sure_they_are() -> None:
+    lookup = Lookup.read(partly_predicted(math.nan, "reported"), GRID, FIXED)
+    assert math.isnan(lookup.estimate((0, 2)).standard_deviation_s)
+    assert lookup.estimate((0, 0)).standard_deviation_s > 0
+    with pytest.raises(WrongUse, match="1 of 7 times were reported"):
+        lookup.upper_s(0.95)
