@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.peers_plan import CALLS, INPUT_SIZE, SPACE, all_blocks, positive, sample_of_blocks
-from devices import NotAvailable, WrongUse, read_device, read_gpu, read_load
+from devices import NotAvailable, WrongUse, read_load, read_timed_device
 from latency import (
     FOLDER_VARIABLE,
     Environment,
@@ -223,7 +223,7 @@ def open_subject(options: argparse.Namespace) -> Iterator[Subject]:
     """
     kind = find_profiler(options.runtime)
     kind.refuse_missing()
-    device = read_gpu() if kind.accelerator == "cuda" else read_device()
+    device = read_timed_device(kind.accelerator)
     blocks = sample_of_blocks(options.blocks, options.sample)
     with tempfile.TemporaryDirectory(prefix="paceline-") as folder:
         settings = ProfilerSettings(kind.name, device, options.threads, kind.chosen({}), Path(folder))

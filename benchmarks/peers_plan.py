@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from devices import PacelineError, read_device, read_gpu, read_gpu_state, read_state
+from devices import PacelineError, read_timed_device, state_reader
 from latency import Profiler, ProfilingError, Workload, find_profiler, open_profiler
 from lut import measurable
 from search import open_space
@@ -144,8 +144,8 @@ def main() -> None:
     if options.order is not None:
         random.Random(options.order).shuffle(blocks)
     try:
-        is_gpu = find_profiler(options.runtime).accelerator == "cuda"
-        device, state = (read_gpu(), read_gpu_state) if is_gpu else (read_device(), read_state)
+        accelerator = find_profiler(options.runtime).accelerator
+        device, state = read_timed_device(accelerator), state_reader(accelerator)
         profiler = open_profiler(options.runtime, device, state, options.threads)
         timed = list(time_in_sequence(profiler, blocks, options.calls, started_s + options.seconds))
     except (PacelineError, ProfilingError) as error:

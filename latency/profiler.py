@@ -97,7 +97,12 @@ class Profiler(abc.ABC):
     A runtime implements ``open``; taking samples is done here, once for all. ``measure`` never raises for a workload
     that cannot be built or run: that is a ``Failure``, and the next workload is unaffected by it.
 
-    A subclass is constructed with (device, state, threads, options).
+    A subclass is constructed with (device, state, threads, options), and hands this class the environment that it makes
+    of them.
+
+    Args:
+        environment: device and runtime that every measurement carries.
+        state: reads the state of the device.
     """
 
     name: ClassVar[str]
@@ -142,10 +147,14 @@ class Profiler(abc.ABC):
                 raise WrongUse(f"{name} must be one of {', '.join(cls.choices[name])}; got {value!r}.")
         return {name: options.get(name, values[0]) for name, values in cls.choices.items()}
 
+    def __init__(self, environment: Environment, state: Callable[[], DeviceState]) -> None:
+        self._environment = environment
+        self._state = state
+
     @property
-    @abc.abstractmethod
     def environment(self) -> Environment:
         """Device and runtime that every measurement of this profiler carries."""
+        return self._environment
 
     @abc.abstractmethod
     def open(self, workload: Workload) -> AbstractContextManager[TimedRun]:
@@ -155,9 +164,9 @@ class Profiler(abc.ABC):
             ProfilingError: on entering, when it cannot be built or loaded.
         """
 
-    @abc.abstractmethod
     def state(self) -> DeviceState:
         """State of the device at this moment."""
+        return self._state()
 
     def disturbances(self) -> int:
         """A count that grows when something disturbs what runs: a lost core, a fallen clock.

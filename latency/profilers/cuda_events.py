@@ -250,24 +250,14 @@ class CudaEventsProfiler(Profiler):
             raise NotAvailable("compile=yes needs Triton, and it is not installed. `pip install triton` brings it.")
         self._gpu = gpu or TorchGpu()
         self._sensors = sensors or driver_sensors()
-        self._state = state
         versions = {**self._gpu.versions(), **self._sensors.versions()}
         recorded = {**self._options, "cudnn_benchmark": "no"}
-        self._environment = Environment(device, Runtime(self.name, versions, threads, recorded))
+        super().__init__(Environment(device, Runtime(self.name, versions, threads, recorded)), state)
 
     @classmethod
     def missing(cls) -> Missing | None:
         """PyTorch for CUDA, and a GPU with a driver it can use."""
         return missing_torch() or _missing_gpu()
-
-    @property
-    def environment(self) -> Environment:
-        """The GPU, with the libraries and the driver that shape its times."""
-        return self._environment
-
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     def disturbances(self) -> int:
         """How often the clock was held down, and, where each launch counts, how often the host lost its core."""

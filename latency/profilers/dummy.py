@@ -43,24 +43,14 @@ class DummyProfiler(Profiler):
         broken: frozenset[str] = frozenset(),
     ) -> None:
         self.chosen(options)
-        self._state = state
         self._noise = noise
         self._broken = broken
-        self._environment = Environment(device, Runtime(self.name, {}, threads, {}))
+        super().__init__(Environment(device, Runtime(self.name, {}, threads, {})), state)
 
     @classmethod
     def missing(cls) -> Missing | None:
         """Nothing: it is always there."""
         return None
-
-    @property
-    def environment(self) -> Environment:
-        """The device given, and the runtime ``dummy``."""
-        return self._environment
-
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:

@@ -53,9 +53,9 @@ class ReplayProfiler(Profiler):
         given = tuple(outcomes)
         if not given:
             self.refuse_missing()
-        self._state = state
-        self._environment = _one_environment(given)
-        _refuse_other_environment(self._environment, device, threads)
+        environment = _one_environment(given)
+        _refuse_other_environment(environment, device, threads)
+        super().__init__(environment, state)
         self._turns = {workload: cycle(turns) for workload, turns in _turns(given).items()}
 
     @classmethod
@@ -65,15 +65,6 @@ class ReplayProfiler(Profiler):
             "it has nothing to replay when it is asked for by name",
             "Construct it in Python: `ReplayProfiler(device, state, threads, outcomes=table.values())`.",
         )
-
-    @property
-    def environment(self) -> Environment:
-        """The environment of the outcomes."""
-        return self._environment
-
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:

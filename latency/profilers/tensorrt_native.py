@@ -65,12 +65,11 @@ class TensorRtFamilyProfiler(Profiler):
             raise WrongUse(f"A profiler needs at least 1 thread; got {threads}.")
         self._options = self.chosen(options)
         self.refuse_missing()
-        self._state = state
         self._tensorrt = TensorRt(import_module(self.module))
         self._sensors = driver_sensors()
         versions = {self.name: self._tensorrt.version, "torch": metadata.version("torch"), **self._sensors.versions()}
         runtime = Runtime(self.name, versions, threads, {**self._fixed_options(), **self._options})
-        self._environment = Environment(device, runtime)
+        super().__init__(Environment(device, runtime), state)
 
     def _fixed_options(self) -> Mapping[str, str]:
         level = {"builder_optimization_level": str(OPTIMIZATION_LEVEL)} if self._tensorrt.has_levels else {}
@@ -88,17 +87,6 @@ class TensorRtFamilyProfiler(Profiler):
         # A runtime without a driver may crash the process, so nothing of TensorRT is touched before this is clear.
         cuda = find_cuda()
         return cuda if isinstance(cuda, Missing) else None
-
-    @property
-    @final
-    def environment(self) -> Environment:
-        """The device given, and this TensorRT."""
-        return self._environment
-
-    @final
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     def disturbances(self) -> int:
         """How often the driver was found holding the clock down."""

@@ -83,14 +83,13 @@ class TrtexecProfiler(Profiler):
             raise WrongUse(f"A profiler needs at least 1 thread; got {threads}.")
         self._options = self.chosen(options)
         self.refuse_missing()
-        self._state = state
         self._limit_s = limit_s
         self._program = str(_find_program())
         self._trtexec = _probe(self._program)
         drivers = driver_sensors().versions()
         versions = {"tensorrt": self._trtexec.version, "torch": metadata.version("torch"), **drivers}
         runtime = Runtime(self.name, versions, threads, {**self._fixed_options(), **self._options})
-        self._environment = Environment(device, runtime)
+        super().__init__(Environment(device, runtime), state)
 
     def _fixed_options(self) -> Mapping[str, str]:
         built = self._trtexec.build_flags("fp32", tf32=self._options["tf32"] == "yes")
@@ -107,15 +106,6 @@ class TrtexecProfiler(Profiler):
                 "TRTEXEC to its path when it lies elsewhere.",
             )
         return None
-
-    @property
-    def environment(self) -> Environment:
-        """The device given, and this trtexec with its flags."""
-        return self._environment
-
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:

@@ -8,7 +8,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, final
+from typing import Any
 
 from devices import Device, DeviceState, WrongUse
 from latency.environment import Environment, Runtime
@@ -46,9 +46,10 @@ class WallClockProfiler(Profiler):
         self.options = self.chosen(options)
         self.threads = threads
         self.refuse_missing()
-        self._state = state
         fixed = self.fixed_options()
-        self._environment = Environment(device, Runtime(self.name, self.versions(), threads, {**fixed, **self.options}))
+        super().__init__(
+            Environment(device, Runtime(self.name, self.versions(), threads, {**fixed, **self.options})), state
+        )
 
     @abc.abstractmethod
     def versions(self) -> Mapping[str, str]:
@@ -72,17 +73,6 @@ class WallClockProfiler(Profiler):
         For switches of the whole thread, which must not reach what the caller does while a workload is open.
         """
         return nullcontext()
-
-    @property
-    @final
-    def environment(self) -> Environment:
-        """The device given, and this runtime."""
-        return self._environment
-
-    @final
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     def disturbances(self) -> int:
         """How often the kernel took a core away from this process."""

@@ -16,7 +16,6 @@ from latency import (
     UNFINISHED,
     Burst,
     Costs,
-    Environment,
     Failure,
     Measurement,
     Missing,
@@ -51,6 +50,7 @@ class Scripted(Profiler):
     choices = {"pen": ("ink", "lead"), "paper": ("white",)}
 
     def __init__(self, *seconds: float) -> None:
+        super().__init__(ENVIRONMENT, self.read_state)
         self.seconds = list(seconds)
         self.now_s = 0.0
         self.runs: list[int] = []
@@ -67,11 +67,7 @@ class Scripted(Profiler):
     def disturbances(self) -> int:
         return sum(run <= len(self.runs) for run in self.disturbed_runs)
 
-    @property
-    def environment(self) -> Environment:
-        return ENVIRONMENT
-
-    def state(self) -> DeviceState:
+    def read_state(self) -> DeviceState:
         self.events.append("state")
         return DeviceState(load_1min=float(len(self.runs)))
 
@@ -287,19 +283,13 @@ class Neighboured(Profiler):
     quiet_sentinel_s = 0.0002
 
     def __init__(self, seed: int) -> None:
+        super().__init__(ENVIRONMENT, DeviceState)
         self.draw = random.Random(seed)
         self.now_s = 0.0
 
     @classmethod
     def missing(cls) -> Missing | None:
         return None
-
-    @property
-    def environment(self) -> Environment:
-        return ENVIRONMENT
-
-    def state(self) -> DeviceState:
-        return DeviceState()
 
     def is_busy(self) -> bool:
         return self.now_s % 0.3 < 0.24

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, final
 
 import pytest
 
-from devices import DeviceState
 from latency import (
     DummyProfiler,
     Environment,
@@ -65,16 +64,12 @@ class Hand(Profiler):
     refused: ClassVar[Sequence[str]]
     refusal: ClassVar[Exception] = ProfilingError("load", "not in this precision")
 
+    def __init__(self) -> None:
+        super().__init__(DummyProfiler(DEVICE, idle).environment, idle)
+
     @classmethod
     def missing(cls) -> Missing | None:
         return None
-
-    @property
-    def environment(self) -> Environment:
-        return DummyProfiler(DEVICE, idle).environment
-
-    def state(self) -> DeviceState:
-        return idle()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:

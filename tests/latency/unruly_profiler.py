@@ -37,22 +37,12 @@ class UnrulyProfiler(Profiler):
         self.refuse_missing()
         if self.options["mood"] == "foul":
             raise RuntimeError("the licence has run out")
-        self._state = state
-        self._environment = Environment(device, Runtime(self.name, {}, threads, self.options))
+        super().__init__(Environment(device, Runtime(self.name, {}, threads, self.options)), state)
 
     @classmethod
     def missing(cls) -> Missing | None:
         """Whatever was asked for."""
         return None if cls.is_there else Missing("there is no such chip", "Buy one.")
-
-    @property
-    def environment(self) -> Environment:
-        """The device given, and this runtime."""
-        return self._environment
-
-    def state(self) -> DeviceState:
-        """Whatever the given reader says."""
-        return self._state()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:

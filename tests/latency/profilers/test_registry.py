@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import pytest
 
-from devices import DeviceState, NotAvailable, WrongUse
+from devices import Device, DeviceState, NotAvailable, WrongUse
 from latency import (
     DummyProfiler,
     Environment,
     Missing,
     OrtCpuProfiler,
     Profiler,
+    Runtime,
     TimedRun,
     Workload,
     broken_profilers,
@@ -77,17 +78,11 @@ class TheirProfiler(Profiler):
     def missing(cls) -> Missing | None:
         return Missing("there is no such chip", "Buy one.")
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, device: Device, state: Callable[[], DeviceState], threads: int, _: Mapping[str, str]) -> None:
         self.refuse_missing()
-
-    @property
-    def environment(self) -> Environment:
-        raise NotImplementedError
+        super().__init__(Environment(device, Runtime(self.name, {}, threads, {})), state)
 
     def open(self, workload: Workload) -> AbstractContextManager[TimedRun]:
-        raise NotImplementedError
-
-    def state(self) -> DeviceState:
         raise NotImplementedError
 
 
