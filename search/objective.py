@@ -47,9 +47,20 @@ class Objective:
         return Objective("macs", space, costs, float(space.fixed_macs))
 
     @staticmethod
-    def latency(space: Space, lookup: Lookup) -> Objective:
-        """Seconds, from a table."""
-        return Objective("latency", space, lookup.mean_s, lookup.fixed.mean_s)
+    def latency(space: Space, lookup: Lookup, confidence: float | None = None) -> Objective:
+        """Seconds, from a table.
+
+        Args:
+            space: the networks.
+            lookup: its times.
+            confidence: cost networks by upper bounds that their latency is below with that probability, from 0.5 to
+                below 1; by the best single number when None.
+
+        Raises:
+            WrongUse: it is no confidence, or a time does not say how sure it is.
+        """
+        costs, fixed = (lookup.mean_s, lookup.fixed.mean_s) if confidence is None else lookup.upper_s(confidence)
+        return Objective("latency", space, costs, fixed)
 
     def cost(self, architectures: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Cost of many architectures.

@@ -26,12 +26,13 @@ class SearchResult:
         architecture: the candidate picked in each unit.
         objective: ``macs`` or ``latency``.
         limit: in MACs or seconds.
-        cost: of the network, in the same unit.
+        cost: of the network, in the same unit; with a confidence, the upper bound that was held against the limit.
         score: mIoU with inherited weights on the validation images, 0 to 1.
         seed: of the search.
         data: what it was searched on, in words.
         recipe: lengths and rates of the search.
         command: the command line that searched it; empty when it was not searched from one.
+        confidence: how sure it is that the latency is within the limit, 0.5 to 1; None where the best single number is.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SearchResult:
     data: str
     recipe: Mapping[str, Any]
     command: str = ""
+    confidence: float | None = None
 
     def open(self) -> tuple[Space, Architecture]:
         """The space, and the network in it."""

@@ -185,3 +185,14 @@ def test_latencies_of_a_space_come_from_the_table(tiny: Space) -> None:
     # The dummy takes a microsecond and 0.1 ns for each MAC, give or take.
     np.testing.assert_allclose(objective.costs[0], 1e-6 + 1e-10 * tiny.macs[0], rtol=0.05)
     assert objective.fixed == pytest.approx(3e-6 + 1e-10 * tiny.fixed_macs, rel=0.05)
+
+
+def test_with_a_confidence_networks_cost_their_upper_bounds(tiny: Space) -> None:
+    profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState)
+    plan = SamplingPlan(warm_up_s=0, sample_s=1e-6)
+    table = Table(profiler.measure(workload, plan) for workload in measurable(tiny.workloads()))
+    lookup = Lookup.read(table, tiny.grid, tiny.fixed)
+    costs = [Objective.latency(tiny, lookup, confidence).cost_of(tiny.reference) for confidence in (None, 0.9, 0.99)]
+    known = lookup.estimate(tiny.reference)
+    assert costs[0] == pytest.approx(known.mean_s)
+    assert costs[0] < known.mean_s + 1.28 * known.standard_deviation_s < costs[1] < costs[2]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lut import Lookup, Table
 from search import SearchResult, open_images
 from tests.paceline.conftest import Command
 
@@ -158,3 +159,27 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_trained(
     ended = command("search", "--objective", "macs", "--limit", "70%", "--out", tmp_path)
     assert ended.status == 2
     assert "--out" in ended.err
+
+
+def test_with_a_confidence_the_upper_bound_is_within_the_limit(
+    command: Command, dummy_table: Path, quick: Path, tmp_path: Path
+) -> None:
+    search = ("search", "--input", "32x64", "--limit", "70%", "--table", dummy_table, "--config", quick)
+    ended = command(*search, "--confidence", "95%", "--out", tmp_path / "sure.json")
+    assert ended.status == 0, ended.err
+    result = SearchResult.read(tmp_path / "sure.json")
+    assert result.confidence == pytest.approx(0.95)
+    assert "95.0% sure" in ended.out
+    space, network = result.open()
+    lookup = Lookup.read(Table.read(dummy_table), space.grid, space.fixed)
+    known = lookup.estimate(network.picks)
+    assert known.mean_s + 1.64 * known.standard_deviation_s <= result.cost <= result.limit
+    # The share is one of what the reference takes, not of its bound.
+    assert result.limit == pytest.approx(0.7 * lookup.estimate(space.reference).mean_s)
+
+
+def test_macs_need_no_confidence(command: Command, quick: Path, tmp_path: Path) -> None:
+    macs = ("--objective", "macs", "--limit", "70%", "--confidence", "95%")
+    ended = command("search", "--input", "32x64", *macs, "--config", quick, "--out", tmp_path / "found.json")
+    assert ended.status == 2
+    assert "--confidence belongs to --objective latency" in ended.err
