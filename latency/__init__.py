@@ -38,6 +38,7 @@ from latency.profilers import (
     open_profiler,
 )
 from latency.sampling import (
+    Z95,
     SamplingPlan,
     lower_quartile,
     median,
@@ -60,6 +61,7 @@ __all__ = [
     "PRECISION_BYTES",
     "UNFINISHED",
     "WIDE_INTERVAL",
+    "Z95",
     "Burst",
     "Calibration",
     "Costs",

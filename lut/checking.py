@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from devices import WrongUse
-from latency import Environment, Failure, Measurement, Outcome, Workload, operator_of
+from latency import Z95, Environment, Failure, Measurement, Outcome, Source, Workload, operator_of
 from lut.calibrating import is_network
 from lut.doubts import DOUBTS, Doubt
+from lut.rows import Unmeasured
 from lut.table import Table
 
 _Row = TypeVar("_Row", bound=Outcome)
@@ -79,11 +81,13 @@ class Findings:
     Attributes:
         measured: rows with a time.
         failed: rows without.
+        unmeasured: rows with a time that was predicted or reported.
         concerns: what speaks against the table, serious ones first, then by the number of rows.
     """
 
     measured: int
     failed: int
+    unmeasured: int
     concerns: tuple[Concern, ...]
 
     @property
@@ -141,7 +145,7 @@ def check(
     measurements = tuple(outcome for outcome in outcomes if isinstance(outcome, Measurement))
     groups = _groups(command, calibrate_command)
     concerns = [
-        *_emptiness(outcomes, command),
+        *_emptiness(table, command),
         *_mixture(outcomes),
         *_staleness(outcomes, installed),
         *_failures(outcomes, groups),
@@ -150,9 +154,11 @@ def check(
         *_ages(outcomes, now),
         *_time_span(outcomes, command),
         *_unknown_operators(outcomes),
+        *_unmeasured(table, command),
     ]
     concerns.sort(key=lambda concern: (not concern.is_serious, -concern.count))
-    return Findings(len(measurements), len(outcomes) - len(measurements), tuple(concerns))
+    failed = len(outcomes) - len(measurements)
+    return Findings(len(measurements), failed, len(table.unmeasured()), tuple(concerns))
 
 
 def differing_fields(environments: Sequence[Environment]) -> dict[str, tuple[str, ...]]:
@@ -172,8 +178,8 @@ def _leaves(values: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, A
             yield (f"{group} {name}" if name in {"name", "kind"} else name), "unknown" if value is None else value
 
 
-def _emptiness(outcomes: Sequence[Outcome], command: str) -> Iterator[Concern]:
-    if not outcomes:
+def _emptiness(table: Table, command: str) -> Iterator[Concern]:
+    if not table and not table.unmeasured():
         yield Concern("no rows", "there is nothing to look up", 0, 0, True, (), "Fill the table.", command)
 
 
@@ -333,6 +339,44 @@ def _unknown_operators(outcomes: Sequence[Outcome]) -> Iterator[Concern]:
             examples=tuple(Example(workload.describe(), why) for workload, why in unknown[:_MOST_EXAMPLES]),
             advice="They do no harm. A paceline that knows the operator can still use them.",
         )
+
+
+_NOT_MEASURED: Mapping[Source, str] = {
+    "predicted": "a model that learned from the measured rows says so, and may be wrong by its interval",
+    "reported": "somebody else measured them, on a device that may differ from yours in ways that nobody wrote down",
+}
+"""What it means that a time was not measured here."""
+
+
+def _unmeasured(table: Table, command: str) -> Iterator[Concern]:
+    """Times that were predicted or reported: no fault, but to be known of."""
+    rows = table.unmeasured()
+    for source, meaning in _NOT_MEASURED.items():
+        found = sorted((row for row in rows if row.estimate.source == source), key=_unsureness, reverse=True)
+        if found:
+            examples = [Example(row.workload.describe(), _doubt_in_words(row)) for row in found[:_MOST_EXAMPLES]]
+            yield Concern(
+                kind=source,
+                meaning=meaning,
+                count=len(found),
+                of=len(table) + len(rows),
+                is_serious=False,
+                examples=tuple(examples),
+                advice="Measure them where the difference matters.",
+                command=command,
+            )
+
+
+def _unsureness(row: Unmeasured) -> tuple[bool, float]:
+    """Extrapolations first, then by the share of the time that is in doubt; not known is most."""
+    share = row.estimate.standard_deviation_s / row.estimate.mean_s if row.estimate.mean_s else 0.0
+    return not row.estimate.is_inside, math.inf if math.isnan(share) else share
+
+
+def _doubt_in_words(row: Unmeasured) -> str:
+    outside, share = _unsureness(row)
+    words = "how sure it is, is not known" if math.isinf(share) else f"its 95 % interval is +-{Z95 * share:.0%}"
+    return f"{words}, and it is unlike everything that was measured" if outside else words
 
 
 def _misfit(workload: Workload) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,26 +11,24 @@ from typing import Annotated, Any
 
 import typer
 
-from devices import NotAvailable, read_timed_device, unknown_name
-from latency import Environment, Measurement, Outcome, Workload, known_profilers
+from devices import NotAvailable, read_timed_device
+from latency import Environment, Workload, known_profilers
 from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Table, check, compare_tables, repair
 from paceline.commands.doctor import installed_versions
+from paceline.commands.foreign import export_table, import_table
+from paceline.commands.table_rows import row_json, show_rows, sorted_rows
 from paceline.options import Json, runtime_words
-from paceline.screen import milliseconds, share, show_json, show_table
-from paceline.short_names import natural_order, short_names
+from paceline.screen import share, show_json, show_table
+from paceline.short_names import short_names
 
 table = typer.Typer(help="Look at latency tables, question, compare and mend them.", no_args_is_help=True)
+table.command("import")(import_table)
+table.command("export")(export_table)
 
 TableFile = Annotated[Path, typer.Argument(help="A table, as profile-device fills it.")]
 
 _MOST_ROWS = 20
 """Rows of a difference that are printed unless all are asked for."""
-
-_ORDERS: Mapping[str, Callable[[Outcome], Any]] = {
-    "name": lambda outcome: natural_order(outcome.workload.describe()),
-    "time": lambda outcome: -outcome.time_s if isinstance(outcome, Measurement) else 0.0,
-}
-"""Keys by which rows are sorted; the slowest come first, failures last."""
 
 
 @table.command()
@@ -43,23 +41,23 @@ def show(
     """List the rows of a table: what was measured where, how fast, how sure, and what speaks against the numbers.
 
     A time is the median over bursts, and its interval the spread between them: the larger side, as a share of the time.
-    MiB and mJ are memory and energy of one call, where the runtime tells. What all rows of an operator have in common
-    is said once, below the table, and so is what speaks against the rows.
+    MiB and mJ are memory and energy of one call, where the runtime tells. Times that were predicted, or reported by
+    somebody else, say so, and predictions of blocks unlike all that was measured say that, too. What all rows of an
+    operator have in common is said once, below the table, and so is what speaks against the rows.
 
     Example, the ten slowest blocks: paceline table show tables/local.jsonl --sort time --limit 10
     """
-    if sort not in _ORDERS:
-        raise unknown_name("order for --sort", sort, _ORDERS)
     read = Table.read(path)
-    rows = sorted(read.values(), key=_ORDERS[sort])[:limit]
+    everything = sorted_rows(read, sort)
+    rows = everything[:limit]
     if as_json:
-        show_json([_row_json(outcome) for outcome in rows])
+        show_json([row_json(row) for row in rows])
         return
     for environment in read.environments():
         print(environment.describe())
-    _show_rows(str(path), rows)
-    if len(rows) < len(read):
-        print(f"{len(read) - len(rows)} more rows: leave out --limit {limit}")
+    show_rows(str(path), rows)
+    if len(rows) < len(everything):
+        print(f"{len(everything) - len(rows)} more rows: leave out --limit {limit}")
     _show_remarks(read, path)
 
 
@@ -87,7 +85,8 @@ def check_table(path: TableFile, as_json: Json = False) -> None:
     if as_json:
         show_json({"table": str(path), "trusted": findings.is_trusted, **asdict(findings)})
     else:
-        print(f"{path}: {findings.measured} measured, {findings.failed} failed")
+        unmeasured = f", {findings.unmeasured} predicted or reported" if findings.unmeasured else ""
+        print(f"{path}: {findings.measured} measured, {findings.failed} failed{unmeasured}")
         for environment in read.environments():
             print(environment.describe())
         for concern in findings.concerns:
@@ -146,52 +145,7 @@ def repair_table(path: TableFile) -> None:
     print(f"{path}: {kept} rows kept, {moved} lines moved{where}")
 
 
-def _row_json(outcome: Outcome) -> dict[str, Any]:
-    values: dict[str, Any] = {"workload": outcome.workload.to_json(), "measured_at": outcome.measured_at}
-    if not isinstance(outcome, Measurement):
-        return {**values, "stage": outcome.stage, "failure": outcome.reason}
-    return {
-        **values,
-        "time_s": outcome.time_s,
-        "interval_s": list(outcome.interval_s),
-        "bursts": len(outcome.bursts),
-        "samples": len(outcome.samples_s),
-        "discarded": outcome.discarded,
-        "stopped": outcome.stopped,
-        "costs": outcome.costs.to_json(),
-        "problems": outcome.problems(),
-    }
-
-
-_COLUMNS: Mapping[str, Callable[[Measurement], str]] = {
-    "time": lambda m: milliseconds(m.time_s),
-    "95 %\ninterval": lambda m: f"+-{m.relative_half_width:.1%}",
-    "bursts/\nsamples": lambda m: f"{len(m.bursts)}/{len(m.samples_s)}",
-    "discarded": lambda m: str(m.discarded) if m.discarded else "",
-    "MiB": lambda m: "" if m.costs.peak_memory_bytes is None else f"{m.costs.peak_memory_bytes / 2**20:.3g}",
-    "mJ": lambda m: "" if m.costs.energy_j is None else f"{m.costs.energy_j * 1e3:.3g}",
-}
-"""Columns and what they hold; one that holds nothing is left out."""
-
-
 _LOOKS = {"failed": "red", "slower": "red", "faster": "green", "unclear": "yellow"}
-
-
-def _show_rows(title: str, rows: Sequence[Outcome]) -> None:
-    names = short_names(outcome.workload for outcome in rows)
-    cells = {column: [_cell(column, outcome) for outcome in rows] for column in _COLUMNS}
-    filled = {column: texts for column, texts in cells.items() if any(texts)}
-    show_table(
-        title, ("workload", *filled), list(zip((names.of[row.workload] for row in rows), *filled.values(), strict=True))
-    )
-    if legend := names.legend():
-        print(legend)
-
-
-def _cell(column: str, outcome: Outcome) -> str:
-    if isinstance(outcome, Measurement):
-        return _COLUMNS[column](outcome)
-    return "failed" if column == "time" else ""
 
 
 def _show_remarks(read: Table, path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from devices import DeviceState
-from latency import Burst, Environment, Measurement, Outcome, Workload
+from latency import Burst, Environment, Estimate, Measurement, Outcome, Workload
 from lut.checking import Concern, Findings, check, differing_fields
 from lut.table import Table
 from tests.contracts.examples import DEVICE, ENVIRONMENT, OTHER_DEVICE, RUNTIME, block, failure, measurement, network
@@ -49,7 +50,7 @@ def only(found: Findings) -> Concern:
 
 def test_nothing_speaks_against_a_steady_table() -> None:
     found = findings(steady(20), installed=RUNTIME.versions)
-    assert found == Findings(20, 0, ())
+    assert found == Findings(20, 0, 0, ())
     assert found.is_trusted
 
 
@@ -191,3 +192,25 @@ def test_fields_that_cannot_make_a_difference_are_not_named() -> None:
 def test_a_field_that_one_environment_lacks_differs() -> None:
     plain = Environment(replace(DEVICE, cores=None), replace(RUNTIME, options={}))
     assert differing_fields([ENVIRONMENT, plain]) == {"cores": ("4", "unknown"), "mode": ("fast", "none")}
+
+
+def test_times_that_were_not_measured_are_a_note_extrapolations_first() -> None:
+    table = Table(steady(2))
+    table.add_estimate(block(40), ENVIRONMENT, Estimate(1e-3, 2e-4, "predicted"))
+    table.add_estimate(block(41), ENVIRONMENT, Estimate(1e-3, 1e-5, "predicted", is_inside=False))
+    table.add_estimate(block(42), ENVIRONMENT, Estimate(1e-3, math.nan, "reported"))
+    found = check(table, now=NOW, command="fill it")
+    assert found.unmeasured == 3
+    assert found.is_trusted
+    predicted, reported = found.concerns
+    assert (predicted.kind, predicted.count, predicted.of, predicted.command) == ("predicted", 2, 5, "fill it")
+    assert [example.subject for example in predicted.examples] == [block(41).describe(), block(40).describe()]
+    assert "unlike everything that was measured" in predicted.examples[0].detail
+    assert predicted.examples[1].detail == "its 95 % interval is +-39%"
+    assert (reported.kind, reported.examples[0].detail) == ("reported", "how sure it is, is not known")
+
+
+def test_a_table_of_reports_alone_is_not_empty() -> None:
+    table = Table()
+    table.add_estimate(block(), ENVIRONMENT, Estimate(1e-3, math.nan, "reported"))
+    assert [concern.kind for concern in check(table, now=NOW).concerns] == ["reported"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devices import read_device
-from latency import Costs, Environment, Measurement, Outcome, Runtime, known_profilers
+from latency import Costs, Environment, Estimate, Measurement, Outcome, Runtime, known_profilers
 from lut import appending
 from tests.contracts.examples import ENVIRONMENT, OTHER_DEVICE, block, failure, measurement
 from tests.paceline.conftest import Command
@@ -231,3 +231,13 @@ def test_a_missing_table_is_answered_with_the_command_that_fills_it(
     ended = command("table", *(word.format(path=path) for word in words), path)
     assert ended.status == 2
     assert "profile-device --out" in ended.err
+
+
+def test_check_counts_what_was_not_measured(command: Command, tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", steady(20))
+    with appending(path) as writer:
+        writer.add_estimate(block(99), ENVIRONMENT, Estimate(1e-3, 1e-4, "predicted"))
+    ended = command("table", "check", path)
+    assert ended.status == 0
+    assert "20 measured, 0 failed, 1 predicted or reported" in ended.out
+    assert "note: predicted, 1 of 21 rows" in ended.out
