@@ -2,12 +2,15 @@
 #
 #   VENV=PATH    where that environment lies (default .venv)
 #   PYTHON=PATH  the Python to make it with (default: the first of python3, python3.11, python3.12 that fits)
-#   ARGS=...     handed on to pytest, as in `make test ARGS="-k sampling"`
+#   ARGS=...     handed on, to pytest as in `make test ARGS="-k sampling"`, to the demo as in `make demo ARGS="--seed 1"`
+#   WORKERS=N    how many processes run tests side by side (default 2); 0 for one after the other in this one, which
+#                suits a debugger, and a GPU whose times are looked at
 
 SHELL := bash
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+WORKERS ?= 2
 
 ifneq ($(words $(VENV)),1)
 $(error VENV must be one path without spaces, got "$(VENV)": choose another folder)
@@ -26,10 +29,10 @@ help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' Makefile | while read -r target text; do printf '  %-8s %s\n' "$$target" "$$text"; done
 
 demo: $(stamp) ## measure, predict, search and report on this machine, into runs/demo
-	@"$(VENV)/bin/paceline" demo --out runs/demo
+	@"$(VENV)/bin/paceline" demo --out runs/demo $(ARGS)
 
 test: lint ## lint, then run every test
-	@$(run) pytest $(ARGS)
+	@$(run) pytest --numprocesses "$(WORKERS)" --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(checks) ## check style, types and the direction of imports
 	@$(run) ruff check .
@@ -71,8 +74,8 @@ $(checks): $(stamp)
 	@set -euo pipefail; \
 	echo "paceline: installing the other runtimes that are tested into $(VENV)" >&2; \
 	pip=("$(VENV)/bin/python" -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt); \
-	if nvidia-smi -L >/dev/null 2>&1; then "$${pip[@]}" -e ".[openvino,cuda]"; \
-	else "$${pip[@]}" -c constraints-cpu.txt -e ".[openvino,cuda]"; fi; \
+	if nvidia-smi -L >/dev/null 2>&1; then "$${pip[@]}" -e ".[openvino,cuda,parquet]"; \
+	else "$${pip[@]}" -c constraints-cpu.txt -e ".[openvino,cuda,parquet]"; fi; \
 	"$${pip[@]}" tensorrt-rtx || echo 'paceline: no TensorRT-RTX for this machine; its tests are skipped' >&2; \
 	touch "$(checks)"
 

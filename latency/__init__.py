@@ -1,7 +1,11 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
+from latency.active_choice import choose as most_telling
 from latency.burst import Burst, Costs
 from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
+from latency.cost_models.chosen import ChosenByCrossValidation
+from latency.cost_models.cost_model import CostModel, Timings
+from latency.cost_models.registry import find_cost_model, known_cost_models
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -64,6 +68,8 @@ __all__ = [
     "Z95",
     "Burst",
     "Calibration",
+    "ChosenByCrossValidation",
+    "CostModel",
     "Costs",
     "DummyProfiler",
     "Environment",
@@ -90,6 +96,7 @@ __all__ = [
     "Source",
     "Steadiness",
     "TimedRun",
+    "Timings",
     "Value",
     "WholeNetwork",
     "Workload",
@@ -98,15 +105,18 @@ __all__ = [
     "calibrate",
     "example_inputs",
     "export_onnx",
+    "find_cost_model",
     "find_profiler",
     "initialise",
     "input_names",
     "is_launch_bound",
     "joined",
+    "known_cost_models",
     "known_profilers",
     "lower_quartile",
     "median",
     "median_interval",
+    "most_telling",
     "network_module",
     "network_workload",
     "open_profiler",

@@ -19,19 +19,20 @@ class Runtime:
     Attributes:
         name: name of the profiler (``onnxruntime-cpu``).
         versions: version of each package that shapes the time.
-        threads: threads the runtime was given.
+        threads: threads the runtime was given; None where nobody knows.
         options: whatever else was set, as text.
     """
 
     name: str
     versions: Mapping[str, str]
-    threads: int
+    threads: int | None
     options: Mapping[str, str]
 
     def describe(self) -> str:
         """One line for the screen."""
         versions = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
-        return f"{self.name}, {self.threads} thread{'s' * (self.threads != 1)} ({versions})"
+        threads = "threads unknown" if self.threads is None else f"{self.threads} thread{'s' * (self.threads != 1)}"
+        return f"{self.name}, {threads} ({versions or 'version unknown'})"
 
 
 @dataclass(frozen=True)

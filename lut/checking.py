@@ -148,12 +148,12 @@ def check(
         *_emptiness(table, command),
         *_mixture(outcomes),
         *_staleness(outcomes, installed),
-        *_failures(outcomes, groups),
+        *_failures(outcomes, len(outcomes) + len(table.unmeasured()), groups),
         *(concern for doubt in DOUBTS for concern in _doubtful(doubt, measurements, groups)),
         *_governors(measurements, command),
         *_ages(outcomes, now),
         *_time_span(outcomes, command),
-        *_unknown_operators(outcomes),
+        *_unknown_operators(table),
         *_unmeasured(table, command),
     ]
     concerns.sort(key=lambda concern: (not concern.is_serious, -concern.count))
@@ -227,7 +227,7 @@ def _staleness(outcomes: Sequence[Outcome], installed: Mapping[str, str]) -> Ite
         )
 
 
-def _failures(outcomes: Sequence[Outcome], groups: Iterable[_Group]) -> Iterator[Concern]:
+def _failures(outcomes: Sequence[Outcome], rows: int, groups: Iterable[_Group]) -> Iterator[Concern]:
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     for group in groups:
         if found := group.of(failures):
@@ -237,8 +237,8 @@ def _failures(outcomes: Sequence[Outcome], groups: Iterable[_Group]) -> Iterator
                 kind=f"failures{group.suffix}",
                 meaning=group.failures_mean,
                 count=len(found),
-                of=len(outcomes),
-                is_serious=len(failures) > _TOLERATED_FAILURES * len(outcomes),
+                of=rows,
+                is_serious=len(failures) > _TOLERATED_FAILURES * rows,
                 examples=tuple(
                     Example(first[stage, reason].describe(), f"{count} failed at {stage}: {reason}")
                     for (stage, reason), count in reasons.most_common(_MOST_EXAMPLES)
@@ -327,31 +327,38 @@ def _when(text: str) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _unknown_operators(outcomes: Sequence[Outcome]) -> Iterator[Concern]:
-    unknown = [(outcome.workload, why) for outcome in outcomes if (why := _misfit(outcome.workload))]
+def _unknown_operators(table: Table) -> Iterator[Concern]:
+    rows = [row.workload for row in (*table.values(), *table.unmeasured())]
+    unknown = [(workload, why) for workload in rows if (why := _misfit(workload))]
     if unknown:
         yield Concern(
             kind="unknown operators",
             meaning="no search space asks for these rows, so they are never looked up",
             count=len(unknown),
-            of=len(outcomes),
+            of=len(rows),
             is_serious=False,
             examples=tuple(Example(workload.describe(), why) for workload, why in unknown[:_MOST_EXAMPLES]),
             advice="They do no harm. A paceline that knows the operator can still use them.",
         )
 
 
-_NOT_MEASURED: Mapping[Source, str] = {
-    "predicted": "a model that learned from the measured rows says so, and may be wrong by its interval",
-    "reported": "somebody else measured them, on a device that may differ from yours in ways that nobody wrote down",
+_NOT_MEASURED: Mapping[Source, tuple[str, str]] = {
+    "predicted": (
+        "a model that learned from the measured rows says so, and may be wrong by its interval",
+        "Measure them where the difference matters.",
+    ),
+    "reported": (
+        "somebody else measured them, on a device that may differ from yours in ways that nobody wrote down",
+        "Measure your own device with `profile-device` before you build on them.",
+    ),
 }
-"""What it means that a time was not measured here."""
+"""What it means that a time was not measured here, and what to do about it."""
 
 
 def _unmeasured(table: Table, command: str) -> Iterator[Concern]:
     """Times that were predicted or reported: no fault, but to be known of."""
     rows = table.unmeasured()
-    for source, meaning in _NOT_MEASURED.items():
+    for source, (meaning, advice) in _NOT_MEASURED.items():
         found = sorted((row for row in rows if row.estimate.source == source), key=_unsureness, reverse=True)
         if found:
             examples = [Example(row.workload.describe(), _doubt_in_words(row)) for row in found[:_MOST_EXAMPLES]]
@@ -362,8 +369,8 @@ def _unmeasured(table: Table, command: str) -> Iterator[Concern]:
                 of=len(table) + len(rows),
                 is_serious=False,
                 examples=tuple(examples),
-                advice="Measure them where the difference matters.",
-                command=command,
+                advice=advice,
+                command=command if source == "predicted" else "",
             )
 
 

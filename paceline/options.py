@@ -105,7 +105,8 @@ def runtime_words(environment: Environment) -> list[str]:
     kind = known_profilers().get(runtime.name)
     choices = [name for name in (kind.choices if kind else {}) if name in runtime.options]
     options = [word for name in choices for word in ("--option", f"{name}={runtime.options[name]}")]
-    return ["--runtime", runtime.name, "--threads", str(runtime.threads), *options]
+    threads = [] if runtime.threads is None else ["--threads", str(runtime.threads)]
+    return ["--runtime", runtime.name, *threads, *options]
 
 
 def fill_command(space: Space, table: Path, environment: Environment | None = None) -> str:

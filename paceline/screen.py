@@ -123,8 +123,17 @@ def share(text: str) -> float:
     return _quantity(text, {"%": 0.01}, "a share is a number of percent, such as 1%")
 
 
+def fraction(text: str) -> float:
+    """Read ``0.2`` or ``20%`` as 0.2.
+
+    Raises:
+        typer.BadParameter: it is not of that form.
+    """
+    return _quantity(text, {"%": 0.01, "": 1.0}, "a fraction is a number such as 0.2, or of percent such as 20%")
+
+
 def _quantity(text: str, units: Mapping[str, float], rule: str) -> float:
-    match = re.fullmatch(rf"(\d+(?:\.\d*)?)\s*({'|'.join(units)})", text)
+    match = re.fullmatch(rf"(\d+(?:\.\d*)?|\.\d+)\s*({'|'.join(units)})", text)
     if match is None:
         raise typer.BadParameter(f"{rule}; got {text!r}")
     return float(match[1]) * units[match[2]]

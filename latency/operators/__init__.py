@@ -2,12 +2,15 @@
 
 from latency.operators.blocks import ConvolutionBlock, FactorizedReduce, Identity, InvertedResidual, Projection
 from latency.operators.contract import OPERATORS, Operator, operator_of
+from latency.operators.convolutions import GroupedConvolution, ResidualConvolution
 from latency.operators.decoders import AsppDecoder, LiteAsppDecoder
 from latency.operators.layer import Layer
 from latency.operators.network import NetworkOperator, network_workload, parts
 
 for _operator in (
     ConvolutionBlock(),
+    GroupedConvolution(),
+    ResidualConvolution(),
     InvertedResidual(),
     Identity(),
     FactorizedReduce(),

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devices import WrongUse
 from latency.workload import Shape
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution reads its input.
+
+    Attributes:
+        source: shape of what it reads, for one image.
+        kernel: pixels along each axis that one output pixel is made from.
+        stride: pixels from one such square to the next.
+        groups: parts that the channels are convolved in, each for itself.
+    """
+
+    source: Shape
+    kernel: int
+    stride: int
+    groups: int
 
 
 @dataclass(frozen=True)
@@ -20,11 +37,13 @@ class Layer:
         output: shape of what the layer writes, for one image.
         macs: multiply-accumulates for one image.
         parameters: trainable numbers.
+        window: how it reads, if it is a convolution. No count, so that layers that count the same are equal.
     """
 
     output: Shape
     macs: int = 0
     parameters: int = 0
+    window: Window | None = field(default=None, compare=False)
 
 
 def output_size(size: int, stride: int) -> int:
@@ -58,4 +77,5 @@ def convolution(
         output=(channels, height, width),
         macs=weights * height * width,
         parameters=weights + channels * bias + 2 * channels * norm,
+        window=Window(source, kernel, stride, groups),
     )

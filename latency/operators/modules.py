@@ -51,6 +51,18 @@ class InvertedResidual(nn.Module):
         return x + y if self.has_residual else y
 
 
+class ResidualConvolution(nn.Module):
+    """(N, source, H, W) and (N, channels, H / stride, W / stride) -> the shape of the second one."""
+
+    def __init__(self, source: int, channels: int, kernel: int, stride: int, groups: int) -> None:
+        super().__init__()
+        self.body = convolution(source, channels, kernel, stride, groups)
+
+    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """Convolve x (N, source, H, W), add ``shortcut`` and keep what is positive."""
+        return functional.relu(self.body(x) + shortcut)
+
+
 class FactorizedReduce(nn.Module):
     """(N, source, H, W) -> (N, channels, H / 2, W / 2), sizes rounded up; ``size`` is (H, W)."""
 

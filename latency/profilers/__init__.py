@@ -6,9 +6,9 @@ has the name of a profiler that is shipped, is left out.
 """
 
 from collections.abc import Callable, Mapping
-from importlib import metadata
 
 from devices import Device, DeviceState, unknown_name
+from latency.plug_ins import third_parties
 from latency.profiler import Profiler
 from latency.profilers.cuda_events import CudaEventsProfiler, is_launch_bound
 from latency.profilers.dummy import DummyProfiler
@@ -19,6 +19,8 @@ from latency.profilers.replay import ReplayProfiler
 from latency.profilers.tensorrt_native import TensorRtProfiler, TensorRtRtxProfiler
 from latency.profilers.torch_modules import TorchCompileProfiler, TorchEagerProfiler
 from latency.profilers.trtexec import TrtexecProfiler
+
+_GROUP = "paceline.profilers"
 
 _SHIPPED: tuple[type[Profiler], ...] = (
     OrtCpuProfiler,
@@ -36,49 +38,18 @@ _SHIPPED: tuple[type[Profiler], ...] = (
 )
 
 
-_BROKEN = (ImportError, AttributeError, SyntaxError, RuntimeError, OSError, TypeError, ValueError, NameError)
-"""What a module of a third party raises while it is imported when something is wrong with it."""
-
-
 def known_profilers() -> Mapping[str, type[Profiler]]:
     """All profilers by name, those of third parties included. Constructing one may raise NotAvailable."""
-    return _third_parties()[0] | _shipped()
+    return third_parties(_GROUP, Profiler, _shipped())[0] | _shipped()
 
 
 def broken_profilers() -> Mapping[str, str]:
     """Profilers of third parties that cannot be used: what is wrong with them, by name."""
-    return _third_parties()[1]
+    return third_parties(_GROUP, Profiler, _shipped())[1]
 
 
 def _shipped() -> dict[str, type[Profiler]]:
     return {profiler.name: profiler for profiler in _SHIPPED}
-
-
-def _third_parties() -> tuple[dict[str, type[Profiler]], dict[str, str]]:
-    found, broken = dict[str, type[Profiler]](), dict[str, str]()
-    for entry_point in metadata.entry_points(group="paceline.profilers"):
-        try:
-            loaded = entry_point.load()
-        except _BROKEN as error:
-            broken[entry_point.name] = f"its module cannot be imported ({type(error).__name__}: {error})"
-            continue
-        if wrong := _wrong(entry_point, loaded):
-            broken[entry_point.name] = wrong
-        else:
-            found[entry_point.name] = loaded
-    return found, broken
-
-
-def _wrong(entry_point: metadata.EntryPoint, loaded: object) -> str | None:
-    """What keeps that from being a profiler of a third party; None when nothing does."""
-    name, value = entry_point.name, entry_point.value
-    if not (isinstance(loaded, type) and issubclass(loaded, Profiler)):
-        return f"{value} must be a subclass of latency.Profiler; got {loaded!r}"
-    if getattr(loaded, "name", None) != name:
-        return f"{value} must have the name of its entry point; got {getattr(loaded, 'name', None)!r}"
-    if name in _shipped():
-        return f"{value} must have a name of its own; {name} is shipped with paceline"
-    return None
 
 
 def find_profiler(name: str) -> type[Profiler]:

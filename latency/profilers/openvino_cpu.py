@@ -85,7 +85,7 @@ class OpenVinoProfiler(WallClockProfiler):
         model, hint = self._exported(workload)
         config = {
             "INFERENCE_PRECISION_HINT": hint,
-            "INFERENCE_NUM_THREADS": self.environment.runtime.threads,
+            "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
         }
@@ -101,7 +101,7 @@ class OpenVinoProfiler(WallClockProfiler):
 
     def _refuse_other_threads(self, took: int) -> None:
         """OpenVINO takes no more threads than there are processors, one for each core, that this process may use."""
-        wanted = self.environment.runtime.threads
+        wanted = self.threads
         if took != wanted:
             raise ProfilingError("load", f"the threads must be {wanted}; OpenVINO takes {took}: ask for {took}")
 

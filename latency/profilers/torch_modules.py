@@ -46,7 +46,7 @@ class TorchCpuProfiler(WallClockProfiler):
     @contextmanager
     def load(self, workload: Workload) -> Iterator[Callable[[], Any]]:
         """Build ``workload``, run it once, and see that it ran here in its own precision."""
-        with _intra_op_threads(self.environment.runtime.threads):
+        with _intra_op_threads(self.threads):
             module, inputs = load_module(workload, "cpu", self.options.get("memory_format", MEMORY_FORMATS[0]))
             call = partial(self.ready(module), *inputs)
             with self.running():
@@ -108,7 +108,7 @@ class TorchCompileProfiler(TorchCpuProfiler):
     def ready(self, module: nn.Module) -> Callable[..., Any]:
         """The compiled module; it compiles at its first call."""
         # The number of threads is compiled in, and is no part of the key of Inductor's cache in older releases.
-        return compiled(module, self.options["mode"], {"cpp.threads": self.environment.runtime.threads})
+        return compiled(module, self.options["mode"], {"cpp.threads": self.threads})
 
 
 def missing_torch() -> Missing | None:

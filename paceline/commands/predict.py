@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from latency import LEAST_NETWORKS
+from latency import LEAST_NETWORKS, Source
 from lut import Lookup, Table, networks_of
 from paceline.commands.show import open_network
 from paceline.options import Classes, InputSize, Json, TablePath, look_up, runtime_words
 from paceline.screen import say, show_json
-from search import Space
+from search import Architecture, Space
 
 
 def predict(
@@ -42,14 +43,27 @@ def predict(
                 "mean_s": estimate.mean_s,
                 "interval_s": [low, high],
                 "source": estimate.source,
+                "is_inside": estimate.is_inside,
+                "blocks": _blocks_by_source(lookup, space, architecture),
                 "environment": lookup.environment.to_json(),
             }
         )
         return
+    sources = _blocks_by_source(lookup, space, architecture)
+    words = " and ".join(f"{count} {source}" for source, count in sources.items())
     print(
         f"{network}: {estimate.mean_s * 1e3:.4g} ms (95 % interval {low * 1e3:.4g} to {high * 1e3:.4g} ms, "
-        f"sum of {estimate.source} blocks) on {lookup.environment.describe()}"
+        f"sum of {words} blocks) on {lookup.environment.describe()}"
     )
+    if not estimate.is_inside:
+        print("It has blocks that are unlike everything that was measured; `profile-device` measures them.")
+
+
+def _blocks_by_source(lookup: Lookup, space: Space, architecture: Architecture) -> dict[Source, int]:
+    """How many blocks of a network were measured, and how many are known otherwise."""
+    picked = [unit[pick] for unit, pick in zip(space.grid, architecture.picks, strict=True)]
+    known = [lookup.estimates[workload] for workload in [*space.fixed, *picked] if workload in lookup.estimates]
+    return dict(Counter(estimate.source for estimate in known))
 
 
 def hint_at_calibration(space: Space, read: Table, path: Path, lookup: Lookup) -> None:

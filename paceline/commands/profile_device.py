@@ -11,8 +11,33 @@ from typing import Annotated, Any
 import typer
 
 from devices import find_target, unknown_name
-from latency import UNFINISHED, Failure, Measurement, Outcome, SamplingPlan
-from lut import FillSummary, Progress, appending, fill, fresh_processes, is_doubtful
+from latency import (
+    UNFINISHED,
+    ChosenByCrossValidation,
+    Failure,
+    Measurement,
+    Outcome,
+    SamplingPlan,
+    find_cost_model,
+)
+from lut import (
+    FillSummary,
+    PartialSummary,
+    Progress,
+    appending,
+    fill,
+    fill_most_telling,
+    fresh_processes,
+    is_doubtful,
+)
+from paceline.commands.partial_profile import (
+    Budget,
+    FractionToMeasure,
+    ModelName,
+    part_to_measure,
+    predicted_in_words,
+    predicted_json,
+)
 from paceline.options import (
     Classes,
     InputSize,
@@ -83,6 +108,9 @@ def profile(
         ),
     ] = None,
     again: Again = "none",
+    share_to_measure: FractionToMeasure = None,
+    budget_s: Budget = None,
+    model: ModelName = ChosenByCrossValidation.name,
     as_json: Json = False,
 ) -> None:
     """Time every candidate block of a search space on a device, and keep the times in a table.
@@ -95,9 +123,17 @@ def profile(
     Each burst of samples is in the table the moment it is known. After Ctrl-C, or worse, the same command goes on where
     it was and measures nothing twice. Several spaces and input sizes fit into one table; several devices do not.
 
+    With --fraction or --budget only the blocks are measured that teach most about the others, chosen in batches by what
+    a cost model is least sure of; the others are predicted, and marked as such in the table with their intervals. A
+    later run goes on from there, and what it measures takes the place of what was predicted.
+
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
+
+    Example, a first look: profile-device --space squeezenas-small --input 256x512 --budget 60s
     """
     rule = again_rule(again)
+    scope = part_to_measure(share_to_measure, budget_s, limit_s, again)
+    cost_model = find_cost_model(model)
     found = find_target(target)
     opened = open_space(space, input_size, classes, precision or found.precision)
     settings = profiler_settings(found, runtime, threads, options)
@@ -108,17 +144,26 @@ def profile(
     started = time.monotonic()
     with appending(path) as writer, fresh_processes(settings) as start, progress_bar("measuring") as bar:
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: Progress, what: str | None = None) -> None:
             words = "" if progress.outcome is None else _words(progress.outcome)
-            bar(progress.done, progress.wanted, words)
+            bar(progress.done, progress.wanted, words, what)
 
-        until_s = math.inf if limit_s is None else limit_s
-        summary = fill(writer, start, opened.workloads(), plan, again=rule, limit_s=until_s, tell=tell)
+        if scope is None:
+            until_s = math.inf if limit_s is None else limit_s
+            summary = fill(writer, start, opened.workloads(), plan, again=rule, limit_s=until_s, tell=tell)
+            partial = PartialSummary(summary, {})
+        else:
+            wanted = opened.workloads()
+            partial = fill_most_telling(
+                writer, start, wanted, plan, scope, cost_model, always=opened.fixed, tell=lambda w, p: tell(p, w)
+            )
     spent_s = time.monotonic() - started
     if as_json:
-        show_json(_summary_json(summary, path, spent_s))
+        show_json({**_summary_json(partial.fill, path, spent_s), **predicted_json(partial)})
     else:
-        _show_summary(summary, path, spent_s)
+        _show_summary(partial.fill, path, spent_s)
+        for line in predicted_in_words(partial):
+            print(line)
 
 
 def _words(outcome: Measurement | Failure) -> str:

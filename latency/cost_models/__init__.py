@@ -1,0 +1,1 @@
+"""Cost models: times of workloads that were not measured, from those that were."""
