@@ -52,11 +52,13 @@ from latency.sampling import (
 )
 from latency.sentinel import Sentinel, sentinel_workload
 from latency.steadiness import Steadiness, probe_steadiness
+from latency.transfer import LEAST_MEASUREMENTS, DeviceTransfer
 from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 
 __all__ = [
     "EXCESS_LOAD",
     "FOLDER_VARIABLE",
+    "LEAST_MEASUREMENTS",
     "LEAST_NETWORKS",
     "MOST_DISTURBED",
     "NOTHING",
@@ -71,6 +73,7 @@ __all__ = [
     "ChosenByCrossValidation",
     "CostModel",
     "Costs",
+    "DeviceTransfer",
     "DummyProfiler",
     "Environment",
     "Estimate",

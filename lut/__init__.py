@@ -49,6 +49,7 @@ from lut.lookup import Lookup, measurable, sum_of_picks
 from lut.rows import Key, Unmeasured, key_of
 from lut.table import Table
 from lut.table_file import TableWriter, appending, repair
+from lut.transferring import LeftOut, SourceTimes, TransferSummary, fill_from_sources
 
 __all__ = [
     "COLUMNS",
@@ -70,6 +71,7 @@ __all__ = [
     "Imported",
     "Key",
     "KnownRow",
+    "LeftOut",
     "Lookup",
     "OnceForAll",
     "Origin",
@@ -80,12 +82,14 @@ __all__ = [
     "ProxylessNas",
     "RowDifference",
     "Scope",
+    "SourceTimes",
     "Start",
     "Statement",
     "Stored",
     "Table",
     "TableWriter",
     "Tell",
+    "TransferSummary",
     "Unmeasured",
     "activated_convolution",
     "appending",
@@ -95,6 +99,7 @@ __all__ = [
     "classifier",
     "compare_tables",
     "fill",
+    "fill_from_sources",
     "fill_most_telling",
     "find_format",
     "format_of",

@@ -36,6 +36,7 @@ from search.spaces import (
     open_published,
     open_space,
 )
+from search.spaces.nasbench201_cells import CELL_EDGES, CELL_OPERATIONS, cell_features, is_live, read_cells
 from search.strategies import PolicyStrategy, Strategy, Trial, WithinLimit
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "CELL_EDGES",
+    "CELL_OPERATIONS",
     "CITYSCAPES",
     "IGNORE",
     "PUBLISHED",
@@ -93,13 +96,16 @@ __all__ = [
     "WithinLimit",
     "balanced_architectures",
     "best",
+    "cell_features",
     "class_iou",
     "common_space",
     "confusion_matrix",
+    "is_live",
     "mean_iou",
     "open_images",
     "open_published",
     "open_space",
+    "read_cells",
     "recalibrate",
     "run",
     "score_network",

@@ -54,6 +54,10 @@ _ENOUGH = 50
 _MANY_BINS_FROM = 20_000
 """Rows from which on finer thresholds are worth four times the time that each split takes."""
 
+_BEYOND = 0.2
+"""Of the logarithm of a time, for each factor of e by which work or traffic lie beyond all that was measured: there the
+trees only repeat what holds at the border, and the roofline goes on alone."""
+
 _SEED = 0
 
 _LEAST_ERROR = 1e-4
@@ -96,6 +100,8 @@ class _Learned:
         scale: by what to multiply that so that 1.645 of it cover nine tenths.
         measured: places of the rows that were learned from.
         errors: of the first two steps there, as logarithms, shape (measured,).
+        least: of the logarithms of work and traffic that were measured, shape (2,).
+        most: the greatest of them, shape (2,).
     """
 
     rates: Array
@@ -105,6 +111,11 @@ class _Learned:
     scale: _Scale
     measured: Coordinates
     errors: Array
+    least: Array
+    most: Array
+
+
+_ARRAYS = ("rates", "errors", "least", "most")
 
 
 @final
@@ -133,7 +144,9 @@ class BoostedTrees(CostModel):
         off = np.abs(wanted - left - correction)
         spread, expected = _cross_fitted(columns, np.log(off + _LEAST_ERROR), learn, _growth_of_spread(len(learn)))
         scale = _scale(off / np.exp(expected), beside[:, -1], split)
-        self._learned = _Learned(rates, first, second, spread, scale, measured, errors)
+        extent = _extent(known)
+        borders = extent.min(axis=0), extent.max(axis=0)
+        self._learned = _Learned(rates, first, second, spread, scale, measured, errors, *borders)
 
     def _log_times(self, workloads: Sequence[Workload]) -> LogTimes:
         learned = self._known()
@@ -143,7 +156,10 @@ class BoostedTrees(CostModel):
         beside = Neighbours.among(learned.measured, at).columns(learned.errors)
         columns = np.column_stack([columns, left, beside])
         mean = _roofline(known, learned.rates) + left + learned.second(columns)
-        return LogTimes(mean, learned.scale(beside[:, -1]) * np.exp(learned.spread(columns)))
+        deviation = learned.scale(beside[:, -1]) * np.exp(learned.spread(columns))
+        extent = _extent(known)
+        beyond = np.maximum(learned.least - extent, extent - learned.most).max(axis=1)
+        return LogTimes(mean, np.hypot(deviation, _BEYOND * np.maximum(beyond, 0.0)))
 
     def _known(self) -> _Learned:
         if self._learned is None:
@@ -153,21 +169,19 @@ class BoostedTrees(CostModel):
     def _state(self) -> dict[str, Any]:
         learned = self._known()
         return {
-            "rates": learned.rates.tolist(),
+            **{name: getattr(learned, name).tolist() for name in _ARRAYS},
             **{name: getattr(learned, name).to_json() for name in ("first", "second", "spread", "measured")},
             "scale": asdict(learned.scale),
-            "errors": learned.errors.tolist(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._learned = _Learned(
-            rates=np.array(state["rates"], dtype=np.float64),
+            **{name: np.array(state[name], dtype=np.float64) for name in _ARRAYS},
             first=Trees.from_json(state["first"]),
             second=Trees.from_json(state["second"]),
             spread=Trees.from_json(state["spread"]),
             scale=_Scale(**{name: float(value) for name, value in state["scale"].items()}),
             measured=Coordinates.from_json(state["measured"]),
-            errors=np.array(state["errors"], dtype=np.float64),
         )
 
 
@@ -183,6 +197,11 @@ def _paid(known: Features) -> Array:
     names = ("layers", "dense_macs", "grouped_macs", "weight_bytes")
     activations = np.exp(known["read_bytes"]) + np.exp(known["written_bytes"])
     return np.column_stack([*(np.exp(known[name]) for name in names), activations])
+
+
+def _extent(known: Features) -> Array:
+    """Logarithms of work and traffic, shape (n, 2)."""
+    return np.column_stack([known["macs"], known["moved_bytes"]])
 
 
 def _roofline(known: Features, rates: Array) -> Array:

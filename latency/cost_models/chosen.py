@@ -1,9 +1,10 @@
 """The default: whichever models predict best what they have not seen, weighted.
 
-Every known model that has enough points predicts each row from the other folds. The weights are those with which the
-weighted mean of the predictions errs least (stacked regressions, Breiman, Machine Learning 24, 1996: not negative, and
-adding up to one), and the same rows say how wide the intervals must be. The models that carry weight are fitted again
-to everything.
+Every known model that has enough points predicts each row from the other folds, with a deviation. The weights are
+those with which the mixture of these predictions makes the rows most probable (Yao, Vehtari, Simpson and Gelman, Using
+stacking to average Bayesian predictive distributions, Bayesian Analysis 13, 2018), so that a row that a model knew to
+be uncertain counts less against it; that matters where rows were chosen because they are unlike each other. The same
+rows say how wide the intervals must be. The models that carry weight are fitted again to everything.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ _FOLDS = 5
 
 _LEAST_WEIGHT = 0.05
 """A model with less is left out: it would cost a fit, and every estimate time, and change them by next to nothing."""
+
+
+_FREEDOM = 4.0
+"""Degrees of freedom of Student's distribution that errors are taken to have: with the normal one, a single row that no
+model predicts would decide."""
+
+_STEPS = 200
+"""More change no weight by a hundredth."""
 
 
 @final
@@ -59,7 +68,7 @@ class ChosenByCrossValidation(CostModel):
             return
         predictions = [_left_out(kind, timings, folds) for kind in kinds]
         logs = np.log(timings.time_s)
-        weights = _weights(np.array([found.mean for found in predictions]) - logs)
+        weights = _weights(predictions, logs, np.array([kind.prior_rows for kind in kinds]))
         mixed = _mixed(predictions, weights)
         self._factor = deviation_factor(mixed.mean - logs, mixed.standard_deviation)
         chosen = sorted(zip(weights, kinds, strict=True), key=lambda pair: -pair[0])
@@ -117,20 +126,24 @@ def _left_out(kind: type[CostModel], timings: Timings, folds: npt.NDArray[np.int
     return LogTimes(mean, deviation)
 
 
-def _weights(errors: Array) -> Array:
-    """Weights of the models, shape (models,), from their errors, shape (models, n).
+def _weights(predictions: Sequence[LogTimes], logs: Array, prior_rows: Array) -> Array:
+    """Weights of the models, shape (models,): the most probable ones, by expectation and maximisation.
 
-    Rows that no model predicts count less: they are alone of their kind, and would decide by chance.
+    Args:
+        predictions: what each says of all rows.
+        logs: logarithms of the times, shape (n,).
+        prior_rows: how many rows' worth of belief there is in each before, shape (models,).
     """
-    from scipy.optimize import nnls
-
-    best = np.abs(errors).min(axis=0)
-    trust = 1 / np.sqrt(1 + (best / max(float(np.median(best)), 1e-9)) ** 2)
-    scale = float(np.abs(errors).max()) or 1.0
-    # One heavy row makes the weights add up to one; then errors of the mean are the mean of the errors.
-    rows = np.vstack([(errors * trust).T / scale, np.full((1, len(errors)), 1e3)])
-    found = nnls(rows, np.concatenate([np.zeros(errors.shape[1]), [1e3]]))[0]
-    kept = np.where(found / found.sum() >= _LEAST_WEIGHT, found, 0.0)
+    deviations = np.array([one.standard_deviation for one in predictions])
+    away = (np.array([one.mean for one in predictions]) - logs) / deviations
+    log_density = -np.log(deviations) - 0.5 * (_FREEDOM + 1) * np.log1p(away**2 / _FREEDOM)
+    density = np.exp(log_density - log_density.max(axis=0))
+    weights = np.full(len(predictions), 1 / len(predictions))
+    for _ in range(_STEPS):
+        shares = weights[:, None] * density
+        weights = (shares / shares.sum(axis=0)).sum(axis=1) + prior_rows
+        weights /= weights.sum()
+    kept = np.where(weights >= _LEAST_WEIGHT, weights, 0.0)
     return np.asarray(kept / kept.sum())
 
 

@@ -109,6 +109,9 @@ class CostModel(abc.ABC):
     considered_from: ClassVar[int] = 0
     """With fewer measured workloads the automatic choice leaves it out: others are as good then, and much quicker."""
 
+    prior_rows: ClassVar[float] = 0.0
+    """How many rows' worth of belief the automatic choice has in this model before it looks at any."""
+
     _domain: Domain | None = None
 
     @abc.abstractmethod

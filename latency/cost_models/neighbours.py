@@ -71,9 +71,8 @@ class Coordinates:
 
     def families(self) -> Indices:
         """A number for each workload, from 0 on, the same for those of the same channels; shape (n,)."""
-        columns = [
-            self.names.index(name) for name in ("source", *self.attributes) if name in ("source", *_COUNT_CHANNELS)
-        ]
+        names = ["source", *(name for name in self.attributes if name in _COUNT_CHANNELS)]
+        columns = [self.names.index(name) for name in names]
         found = np.unique(np.nan_to_num(self.values[:, columns]), axis=0, return_inverse=True)[1]
         return np.asarray(found.ravel(), dtype=np.intp)
 

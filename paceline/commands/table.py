@@ -17,6 +17,7 @@ from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Tab
 from paceline.commands.doctor import installed_versions
 from paceline.commands.foreign import export_table, import_table
 from paceline.commands.table_rows import row_json, show_rows, sorted_rows
+from paceline.commands.transfer import transfer
 from paceline.options import Json, runtime_words
 from paceline.screen import share, show_json, show_table
 from paceline.short_names import short_names
@@ -24,6 +25,7 @@ from paceline.short_names import short_names
 table = typer.Typer(help="Look at latency tables, question, compare and mend them.", no_args_is_help=True)
 table.command("import")(import_table)
 table.command("export")(export_table)
+table.command()(transfer)
 
 TableFile = Annotated[Path, typer.Argument(help="A table, as profile-device fills it.")]
 

@@ -11,8 +11,7 @@ import pytest
 
 from devices import WrongUse
 from latency import DummyProfiler, Environment, Estimate, Failure, Measurement, Workload, operator_of
-from lut import Start, Table, appending, in_this_process
-from lut.transferring import SourceTimes, TransferSummary, fill_from_sources
+from lut import SourceTimes, Start, Table, TransferSummary, appending, fill_from_sources, in_this_process
 from tests.contracts.examples import DEVICE, ENVIRONMENT, QUICK, RUNTIME, block, failure, idle, measurement, network
 
 BLOCKS = tuple(block(8 * c, expansion=e, kernel=k) for c in range(1, 6) for e in (1, 3, 6) for k in (3, 5))
