@@ -1,11 +1,13 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
-from latency.active_choice import choose as most_telling
+from latency.active_choice import most_telling
 from latency.burst import Burst, Costs
 from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
 from latency.cost_models.chosen import ChosenByCrossValidation
 from latency.cost_models.cost_model import CostModel, Timings
-from latency.cost_models.registry import find_cost_model, known_cost_models
+from latency.cost_models.files import load_cost_model, save_cost_model
+from latency.cost_models.log_times import LogTimes
+from latency.cost_models.registry import broken_cost_models, find_cost_model, known_cost_models
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -82,6 +84,7 @@ __all__ = [
     "FreshProcess",
     "Layer",
     "LeaveOneOut",
+    "LogTimes",
     "Measurement",
     "Measurer",
     "Missing",
@@ -103,6 +106,7 @@ __all__ = [
     "Value",
     "WholeNetwork",
     "Workload",
+    "broken_cost_models",
     "broken_profilers",
     "build_module",
     "calibrate",
@@ -116,6 +120,7 @@ __all__ = [
     "joined",
     "known_cost_models",
     "known_profilers",
+    "load_cost_model",
     "lower_quartile",
     "median",
     "median_interval",
@@ -128,6 +133,7 @@ __all__ = [
     "probe_steadiness",
     "reason_to_end",
     "robust_interval",
+    "save_cost_model",
     "sentinel_workload",
     "total",
     "unique",

@@ -28,7 +28,7 @@ _USUAL_NOISE = 0.01
 """Relative deviation of a measurement to come: what a sampling plan asks for by default, about."""
 
 
-def choose(
+def most_telling(
     known: Timings | None,
     candidates: Sequence[Workload],
     count: int,

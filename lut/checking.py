@@ -391,5 +391,5 @@ def _misfit(workload: Workload) -> str:
     try:
         operator_of(workload)
     except WrongUse as error:
-        return str(error)
+        return str(error).partition(" Known: ")[0]
     return ""

@@ -11,12 +11,18 @@ import pytest
 
 from devices import WrongUse
 from latency import Workload
-from latency.cost_models.boosted_trees import BoostedTrees
+from latency.cost_models.boosted_trees import BoostedTrees, _scale, _Split
 from latency.cost_models.cost_model import Timings
 from latency.cost_models.features import features
+from latency.cost_models.neighbours import Coordinates
+from tests.contracts.cost_model_contract import CostModelContract
 from tests.contracts.examples import block
 
 Array = npt.NDArray[np.float64]
+
+
+class TestBoostedTrees(CostModelContract):
+    kind = BoostedTrees
 
 
 def kernels() -> list[Workload]:
@@ -107,6 +113,44 @@ def test_a_workload_is_estimated_alone_as_among_others(
 ) -> None:
     few = table[asked[:50]].workloads
     assert model.estimate(few[7:8]).mean_s[0] == model.estimate(few).mean_s[7]
+
+
+def test_of_many_rows_some_and_some_whole_families_are_set_aside() -> None:
+    at = Coordinates.of(kernels() * 2)  # 30 families of 144 rows
+    split, family = _Split.of(at), at.families()
+    together = np.concatenate([split.learn, split.rows, split.families])
+    assert sorted(together.tolist()) == list(range(len(at)))
+    assert len(split.rows) == int(0.03 * len(at))
+    assert len(split.families) == 2 * 144
+    assert not set(family[split.families]) & set(family[split.learn])
+
+
+def test_of_few_rows_none_is_set_aside() -> None:
+    split = _Split.of(Coordinates.of(kernels()))
+    assert (len(split.rows), len(split.families)) == (0, 0)
+
+
+NONE = np.zeros(0, dtype=np.intp)
+
+
+def test_deviations_are_scaled_by_what_rows_with_as_many_neighbours_show() -> None:
+    scores, neighbours = (
+        np.concatenate([np.linspace(0, 2, 201), np.linspace(0, 6, 101)]),
+        np.repeat([8.0, 3.0], [201, 101]),
+    )
+    scale = _scale(scores, neighbours, _Split(NONE, np.arange(201), np.arange(201, 302)))
+    assert scale(np.array([2.0, 5.0, 6.0, 9.0])).tolist() == [scale.lonely, scale.lonely, scale.usual, scale.usual]
+    assert 1.645 * scale.usual == pytest.approx(1.8, abs=0.03)
+    assert 1.645 * scale.lonely == pytest.approx(5.4, abs=0.1)
+
+
+def test_fewer_neighbours_never_make_surer() -> None:
+    scores, neighbours = (
+        np.concatenate([np.linspace(0, 2, 201), np.linspace(0, 1, 101)]),
+        np.repeat([8.0, 3.0], [201, 101]),
+    )
+    scale = _scale(scores, neighbours, _Split(NONE, np.arange(201), np.arange(201, 302)))
+    assert scale.lonely == scale.usual
 
 
 @pytest.fixture(scope="module")

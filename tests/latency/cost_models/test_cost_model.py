@@ -92,7 +92,7 @@ def test_estimates_are_in_the_order_of_the_question_with_free_ones_in_between() 
 
 def test_logarithms_of_free_workloads_are_refused_and_of_none_are_empty() -> None:
     model = Mean().fit(timings(1e-3, 1e-3))
-    with pytest.raises(WrongUse, match="identity .*takes none"):
+    with pytest.raises(WrongUse, match=r"identity .*takes none"):
         model.log_times([skip()])
     assert len(model.log_times([])) == 0
 
@@ -107,7 +107,7 @@ def test_a_model_that_says_something_that_is_no_number_is_found_out(number: floa
 
 @pytest.mark.parametrize("damaged", [{}, {"state": {"mean": "x"}}, {"state": {"mean": 1.0}, "domain": {}}])
 def test_what_is_no_saved_model_is_refused(damaged: dict[str, Any]) -> None:
-    with pytest.raises(WrongUse, match="saved of a cost model 'mean'.*Fit it again"):
+    with pytest.raises(WrongUse, match=r"saved of a cost model 'mean'.*Fit it again"):
         Mean.from_json(damaged)
 
 

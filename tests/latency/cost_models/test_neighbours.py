@@ -105,3 +105,10 @@ def test_coordinates_survive_a_file() -> None:
     assert again.names == known.names
     np.testing.assert_array_equal(again.values, known.values)
     assert np.isnan(again["kernel"]).tolist() == [False, True]
+
+
+def test_a_family_has_the_same_channels() -> None:
+    known = [convolution(8), convolution(8, 4, kernel=5), convolution(16), convolution(8, channels=65)]
+    first, second, *others = Coordinates.of(known).families().tolist()
+    assert first == second
+    assert len({first, *others}) == 3
