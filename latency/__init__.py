@@ -1,6 +1,10 @@
 """How long does it take: measured, or predicted? Knows neither tables nor search spaces."""
 
 from latency.active_choice import most_telling
+from latency.architecture_models.architecture_model import LEAST_ARCHITECTURES, ArchitectureModel, fit_architectures
+from latency.architecture_models.codes import ArchitectureCodes, one_hot
+from latency.architecture_models.codes import counts as candidate_counts
+from latency.architecture_models.forms import AdditiveForm
 from latency.burst import Burst, Costs
 from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
 from latency.cost_models.chosen import ChosenByCrossValidation
@@ -60,6 +64,7 @@ from latency.workload import PRECISION_BYTES, Shape, Value, Workload, unique
 __all__ = [
     "EXCESS_LOAD",
     "FOLDER_VARIABLE",
+    "LEAST_ARCHITECTURES",
     "LEAST_MEASUREMENTS",
     "LEAST_NETWORKS",
     "MOST_DISTURBED",
@@ -70,6 +75,9 @@ __all__ = [
     "UNFINISHED",
     "WIDE_INTERVAL",
     "Z95",
+    "AdditiveForm",
+    "ArchitectureCodes",
+    "ArchitectureModel",
     "Burst",
     "Calibration",
     "ChosenByCrossValidation",
@@ -110,10 +118,12 @@ __all__ = [
     "broken_profilers",
     "build_module",
     "calibrate",
+    "candidate_counts",
     "example_inputs",
     "export_onnx",
     "find_cost_model",
     "find_profiler",
+    "fit_architectures",
     "initialise",
     "input_names",
     "is_launch_bound",
@@ -127,6 +137,7 @@ __all__ = [
     "most_telling",
     "network_module",
     "network_workload",
+    "one_hot",
     "open_profiler",
     "operator_of",
     "parts",

@@ -21,6 +21,13 @@ from search.data import (
     mean_iou,
     open_images,
 )
+from search.known_architectures import (
+    AccelNasBench,
+    FbnetPicks,
+    MeasuredArchitectures,
+    NasBench201Cells,
+    OfaMobileNetV3,
+)
 from search.loop import best, run
 from search.objective import Objective
 from search.recipe import Recipe, SearchRecipe, TrainRecipe
@@ -71,17 +78,22 @@ __all__ = [
     "SPACES",
     "SPLITS",
     "WHOLE_NETWORK_PLAN",
+    "AccelNasBench",
     "Architecture",
     "Batches",
     "Candidate",
     "Comparison",
     "DifferentiableSearch",
+    "FbnetPicks",
     "Images",
     "Interval",
     "LabelledImages",
+    "MeasuredArchitectures",
+    "NasBench201Cells",
     "NetworkComparison",
     "NetworkResult",
     "Objective",
+    "OfaMobileNetV3",
     "Policy",
     "PolicyStrategy",
     "Recipe",

@@ -1,0 +1,1 @@
+"""Latencies of whole architectures, learned from architectures that were measured whole."""
