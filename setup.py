@@ -74,15 +74,18 @@ EXTRAS = {
     "ssh": ["asyncssh>=2.20"],
     "ray": ["ray>=2.40"],
     "report": ["jinja2>=3.1", "matplotlib>=3.8"],
-    # Exact versions of the tools are in constraints.txt.
+    # Tools, with exact versions in constraints.txt, and what else only tests and some commands need.
     "dev": [
         "build",
         "hypothesis",
         "import-linter>=2.5",
         "mypy",
+        "pyarrow>=15",
         "pytest>=8",
         "pytest-xdist>=3.6",
+        "pyyaml",
         "ruff",
+        "scikit-learn>=1.4",
         "scipy-stubs",
         "setuptools>=77",
         "types-PyYAML",

@@ -7,6 +7,7 @@ from latency.architecture_models.codes import counts as candidate_counts
 from latency.architecture_models.forms import AdditiveForm
 from latency.burst import Burst, Costs
 from latency.calibration import LEAST_NETWORKS, Calibration, LeaveOneOut, WholeNetwork, calibrate
+from latency.cost_models.boosted_trees import BoostedTrees
 from latency.cost_models.chosen import ChosenByCrossValidation
 from latency.cost_models.cost_model import CostModel, Timings
 from latency.cost_models.files import load_cost_model, save_cost_model
@@ -78,6 +79,7 @@ __all__ = [
     "AdditiveForm",
     "ArchitectureCodes",
     "ArchitectureModel",
+    "BoostedTrees",
     "Burst",
     "Calibration",
     "ChosenByCrossValidation",

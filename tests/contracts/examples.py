@@ -75,6 +75,11 @@ OPERATOR_CASES: Mapping[str, Workload] = {
     "convolution": _spatial("convolution", 3, 16, 32, channels=8, kernel=3, stride=2),
     "convolution at an odd size": _spatial("convolution", 3, 15, 33, channels=8, kernel=5, stride=2),
     "pointwise convolution": _spatial("convolution", 8, 4, 4, channels=12, kernel=1, stride=1),
+    "grouped convolution": _spatial("grouped_convolution", 8, 9, 12, channels=12, kernel=3, stride=2, groups=4),
+    "depthwise convolution": _spatial("grouped_convolution", 8, 8, 8, channels=8, kernel=5, stride=1, groups=8),
+    "residual convolution": Workload(
+        "residual_convolution", ((8, 9, 12), (12, 5, 6)), {"channels": 12, "kernel": 3, "stride": 2, "groups": 1}
+    ),
     "inverted residual": block(),
     "inverted residual with groups": block(12, groups=2, expansion=1),
     "inverted residual, dilated": block(dilation=2, kernel=5),
