@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 
+from benchmarks import lookup
 from benchmarks.cost_of_a_table import Cost, Verdict, above_0, climb, expected_s
 from benchmarks.fills import Fill, Fills, Spread, Subject, our_plan
 from benchmarks.peers_plan import CALLS, block_count, sample_of_blocks, time_in_sequence
@@ -59,10 +60,14 @@ def test_the_lookup_benchmark_prints_rates_ratios_and_the_machine(tmp_path: Path
 
 @pytest.mark.parametrize("option", ["--architectures", "--repeats"])
 @pytest.mark.parametrize("number", ["0", "-3", "many"])
-def test_the_lookup_benchmark_refuses_numbers_below_1(option: str, number: str, tmp_path: Path) -> None:
-    done = run("lookup.py", option, number, within=tmp_path)
-    assert done.returncode == 2
-    assert f"must be a whole number of at least 1; got '{number}'" in done.stderr
+def test_the_lookup_benchmark_refuses_numbers_below_1(
+    option: str, number: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lookup.py", option, number])
+    with pytest.raises(SystemExit) as ended:
+        lookup.main()
+    assert ended.value.code == 2
+    assert f"must be a whole number of at least 1; got '{number}'" in capsys.readouterr().err
 
 
 # Fills by our plan and by the peers'. The runtime is `dummy`, which invents times: processes, load and files are real.
@@ -173,8 +178,14 @@ def test_ctrl_c_ends_repeatability_and_its_load(
     idle = repeatability[1].read_text(encoding="utf-8").splitlines(keepends=True)[:5]
     kept = tmp_path / "fills.jsonl"
     kept.write_text("".join(idle), encoding="utf-8")
+
+    def is_under_load() -> bool:
+        # A load that is still being started ends otherwise; once a fill has begun, all of it is there.
+        running = " ".join(processes(str(tmp_path)))
+        return "background_load.py --member" in running and "latency.worker" in running
+
     with tagged("repeatability.py", *SMALL, "--fills", str(kept), tag=str(tmp_path)) as process:
-        wait_until(lambda: any("background_load.py --member" in command for command in processes(str(tmp_path))))
+        wait_until(is_under_load)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
     assert process.returncode == 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +45,20 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return run
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs ``dummy_table`` keeps what it filled."""
+    return tmp_path_factory.mktemp("filled") / "dummy.jsonl"
+
+
 @pytest.fixture
-def dummy_table(command: Command, tmp_path: Path) -> Path:
-    """A table of the demo space at 32x64, filled in no time by the dummy runtime."""
+def dummy_table(command: Command, filled: Path, tmp_path: Path) -> Path:
+    """A table of the demo space at 32x64, filled once by the dummy runtime; each test has a copy of its own."""
     path = tmp_path / "dummy.jsonl"
+    if filled.exists():
+        return Path(shutil.copy(filled, path))
     settings = ("--space", "demo", "--input", "32x64", "--runtime", "dummy", "--rounds", 2)
     ended = command("profile-device", *settings, "--out", path)
     assert ended.status == 0, ended.err
+    shutil.copy(path, filled)
     return path

@@ -77,7 +77,7 @@ def test_ctrl_c_ends_with_status_130_and_says_how_to_go_on(
 def test_a_fill_that_is_killed_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     table = tmp_path / "killed.jsonl"
     arguments = [
-        *(sys.executable, "-m", "paceline", "profile", "--space", "demo", "--input", "32x32"),
+        *(sys.executable, "-m", "paceline", "profile", "--space", "demo", "--input", "32x32", "--runtime", "dummy"),
         *("--rounds", "1", "--out", str(table), "--json"),
     ]
     for wanted, how in ((5, signal.SIGKILL), (25, signal.SIGINT)):

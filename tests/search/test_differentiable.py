@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from devices import Device, DeviceState, NoAnswer, WrongUse
-from latency import DummyProfiler, SamplingPlan
+from latency import DummyProfiler
 from lut import Lookup, Table, appending, fill, in_this_process
 from search import DifferentiableSearch, LabelledImages, Objective, SearchRecipe, Space, Trial, differentiable
 from search.checkpoint import load_checkpoint
+from tests.contracts.examples import QUICK
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the search trains with it")
 
@@ -29,7 +30,7 @@ def latency(tiny: Space, tmp_path_factory: pytest.TempPathFactory) -> Objective:
     broken = frozenset({tiny.grid[2][12].digest})
     profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState, broken=broken)
     with appending(path) as writer:
-        fill(writer, in_this_process(profiler), tiny.workloads(), SamplingPlan(warm_up_s=0, sample_s=1e-6))
+        fill(writer, in_this_process(profiler), tiny.workloads(), QUICK)
     return Objective.latency(tiny, Lookup.read(Table.read(path), tiny.grid, tiny.fixed))
 
 

@@ -25,9 +25,9 @@ def test_a_calibrated_table_predicts_within_an_interval_that_says_so(command: Co
 
 
 def test_it_goes_on_where_it_was_and_measures_nothing_twice(command: Command, dummy_table: Path) -> None:
-    command("table", "calibrate", dummy_table, *SPACE, "--rounds", 2, "--networks", 9)
+    command("table", "calibrate", dummy_table, *SPACE, "--rounds", 1, "--networks", 9)
     rows = len(Table.read(dummy_table))
-    ended = command("table", "calibrate", dummy_table, *SPACE, "--rounds", 2, "--networks", 9)
+    ended = command("table", "calibrate", dummy_table, *SPACE, "--rounds", 1, "--networks", 9)
     assert ended.status == 0, ended.err
     assert len(Table.read(dummy_table)) == rows
     assert "9 networks" in " ".join(ended.out.split())
@@ -45,7 +45,7 @@ def test_predictions_are_calibrated_from_then_on(command: Command, dummy_table: 
     assert command(*search, "--limit", "90%", "--config", quick, "--out", found).status == 0
     predict = ("predict", found, "--table", dummy_table, "--json")
     assert command(*predict).json["source"] == "measured"
-    assert command("table", "calibrate", dummy_table, *SPACE, "--rounds", 2, "--networks", 8).status == 0
+    assert command("table", "calibrate", dummy_table, *SPACE, "--rounds", 1, "--networks", 8).status == 0
     assert command(*predict).json["source"] == "calibrated"
     assert command(*predict).err == ""
     assert command("profile-device", *SPACE, "--rounds", 1, "--again", "all", "--out", dummy_table).status == 0
@@ -57,7 +57,7 @@ def test_predictions_are_calibrated_from_then_on(command: Command, dummy_table: 
 def test_known_networks_are_measured_again_when_asked_for_and_no_runtime_is_needed_where_none_are(
     command: Command, dummy_table: Path
 ) -> None:
-    calibrate = ("table", "calibrate", dummy_table, *SPACE, "--rounds", 2)
+    calibrate = ("table", "calibrate", dummy_table, *SPACE, "--rounds", 1)
     assert command(*calibrate, "--networks", 8).status == 0
     raw = bursts(dummy_table)
     learn = ("table", "calibrate", dummy_table, *SPACE[:4], "--runtime", "no-such-runtime", "--networks", 0)

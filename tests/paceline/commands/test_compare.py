@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,25 @@ test_images = 2
 """
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder where the first test that needs ``found`` keeps what it searched."""
+    return tmp_path_factory.mktemp("searched")
+
+
 @pytest.fixture
-def found(command: Command, dummy_table: Path, tmp_path: Path) -> list[Path]:
-    """Two searched networks at 32x64, on MACs and on the dummy's latency."""
+def found(command: Command, dummy_table: Path, searched: Path, tmp_path: Path) -> list[Path]:
+    """Two networks at 32x64, searched once on MACs and on the dummy's latency; each test has copies of its own."""
     (tmp_path / "quick.toml").write_text(_QUICK)
-    paths = []
     for objective in ("macs", "latency"):
-        path = tmp_path / f"{objective}.json"
-        ended = command(
-            *("search", "--input", "32x64", "--objective", objective, "--limit", "80%", "--table", dummy_table),
-            *("--config", tmp_path / "quick.toml", "--out", path),
-        )
-        assert ended.status == 0, ended.err
-        paths.append(path)
-    return paths
+        kept = searched / f"{objective}.json"
+        if not kept.exists():
+            ended = command(
+                *("search", "--input", "32x64", "--objective", objective, "--limit", "80%", "--table", dummy_table),
+                *("--config", tmp_path / "quick.toml", "--out", kept),
+            )
+            assert ended.status == 0, ended.err
+    return [Path(shutil.copy(searched / name, tmp_path)) for name in ("macs.json", "latency.json")]
 
 
 def test_networks_are_trained_exported_measured_and_reported(

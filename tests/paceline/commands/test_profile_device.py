@@ -21,7 +21,7 @@ def test_a_fill_ends_with_a_summary_and_a_second_one_skips_everything(command: C
 def test_the_summary_for_people_names_the_same_things(command: Command, tmp_path: Path) -> None:
     ended = command(
         *("profile-device", "--space", "demo", "--input", "32x32", "--runtime", "dummy"),
-        *("--out", tmp_path / "t.jsonl"),
+        *("--rounds", 2, "--out", tmp_path / "t.jsonl"),
     )
     for word in ("measured", "failed", "skipped", "widest 95 % interval"):
         assert word in ended.out
