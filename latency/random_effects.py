@@ -16,8 +16,6 @@ from typing import TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -121,6 +119,8 @@ class _Model:
 
     def _solved(self, point: Array) -> tuple[Array, Array, float]:
         """Inverse and half the log determinant of the covariance of what was seen, and the former applied to it."""
+        from scipy.linalg import cho_factor, cho_solve
+
         covariance = self._noise + np.tensordot(np.exp(2 * point), self._parts, 1)
         factor = cho_factor(covariance, lower=True)
         inverse = cho_solve(factor, np.eye(len(covariance)))
@@ -139,6 +139,8 @@ class _Model:
 
     def mode(self) -> Array:
         """The most probable point."""
+        from scipy.optimize import minimize
+
         start = np.full(len(self._parts), np.log(USUAL_STRENGTH))
         bounds = [(float(np.log(_RANGE[0])), float(np.log(_RANGE[1])))] * len(start)
         found = minimize(self.loss, start, jac=True, method="L-BFGS-B", bounds=bounds)

@@ -44,7 +44,7 @@ class Scope:
 
     Attributes:
         share: of all workloads, above 0 and at most 1.
-        time_s: begin nothing new after this time; none when infinite.
+        time_s: begin nothing new after this time, the first batch excepted; none when infinite.
 
     Raises:
         WrongUse: a number is out of range.
@@ -133,7 +133,8 @@ class _Gaps:
         self._known_before = {workload for workload in wanted if self._is_tried(workload)}
         self._taken: set[Workload] = set()
         share = math.ceil(scope.share * len(wanted) - 1e-9)
-        self._most = max(share, len(always), min(len(wanted), model().least_points))
+        self._least = min(len(wanted), model().least_points)
+        self._most = max(share, len(always), self._least)
 
     def run(self) -> PartialSummary:
         """Choose and measure, measure again, predict."""
@@ -181,13 +182,14 @@ class _Gaps:
 
     def _choose_and_measure(self) -> None:
         tried = sum(map(self._is_tried, self._wanted))
-        while tried < self._most and self._left_s(_FIRST_SHARE) > 0:
+        # So many as the model needs are measured in any case: a budget that starting a process uses up is no answer.
+        while tried < self._most and (tried < self._least or self._left_s(_FIRST_SHARE) > 0):
             fill(
                 self._writer,
                 self._start,
                 self._batch(self._most - tried),
                 self._plan.with_rounds(1),
-                limit_s=self._left_s(_FIRST_SHARE),
+                limit_s=math.inf if tried < self._least else self._left_s(_FIRST_SHARE),
                 seed=self._seed,
                 tell=lambda progress: self._note("choosing and measuring", self._with_earlier(progress)),
             )

@@ -15,11 +15,11 @@ _Z90 = NormalDist().inv_cdf(0.95)
 _PRIOR_ROWS = 10
 """So many rows' worth of belief that a model's own deviations are right: the 90 % quantile of fewer rows is noise."""
 
-_LEAST, _MOST = 0.5, 3.0
+LEAST_FACTOR, _MOST = 0.5, 3.0
 """A model that is wrong by more about its own deviations is wrong in other ways."""
 
 
-def deviation_factor(errors: Array, deviations: Array, least: float = _LEAST) -> float:
+def deviation_factor(errors: Array, deviations: Array, least: float = LEAST_FACTOR) -> float:
     """By what to multiply deviations so that -+ 1.645 of them cover nine tenths.
 
     Split conformal prediction with normalised scores (Lei and others, Distribution-free predictive inference for

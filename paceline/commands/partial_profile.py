@@ -28,8 +28,8 @@ Budget = Annotated[
         "--budget",
         parser=seconds,
         metavar="TIME",
-        help="Measure for that long, such as 60s, what teaches most, and predict the rest. The time is from the first "
-        "block on; what was begun is finished.",
+        help="Measure for that long, such as 60s, what teaches most, and predict the rest. What was begun is "
+        "finished, and the few blocks that a prediction needs are measured in any case.",
     ),
 ]
 ModelName = Annotated[

@@ -159,10 +159,16 @@ def test_the_choice_learns_from_batch_to_batch(path: Path) -> None:
     assert len([asked for asked in counting.asked if asked]) >= 3
 
 
-def test_a_budget_of_no_time_to_speak_of_measures_hardly_anything_and_says_what_to_do(path: Path) -> None:
-    with pytest.raises(WrongUse, match="0 blocks could be measured, and to predict the others at least 5"):
-        part(path, dummies(), Scope(1.0, 1e-9))
-    assert len(measured(path)) < 5
+def test_a_budget_of_no_time_to_speak_of_measures_the_first_batch_and_predicts_the_rest(path: Path) -> None:
+    summary = part(path, dummies(), Scope(1.0, 1e-9))
+    assert len(measured(path)) == 8
+    assert len(summary.predicted) == 22
+
+
+def test_where_too_few_could_be_measured_nothing_is_predicted_and_that_is_said(path: Path) -> None:
+    counting = Counting(broken=WANTED[2:])
+    with pytest.raises(WrongUse, match="2 blocks could be measured, and to predict the others at least 5"):
+        part(path, counting.start, Scope(0.2), always=WANTED[:2])
 
 
 def test_a_budget_that_is_long_enough_measures_all(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency.cost_models.chosen import ChosenByCrossValidation, _folds, _weights
+from latency.cost_models.chosen import ChosenByCrossValidation, _folds, _mixed_members, _weights
 from latency.cost_models.cost_model import Timings
 from latency.cost_models.files import load_cost_model, save_cost_model
 from latency.cost_models.log_times import LogTimes
@@ -94,3 +94,12 @@ def test_the_members_are_saved_with_it(tmp_path: Path) -> None:
     again = load_cost_model(tmp_path / "model.json")
     assert isinstance(again, ChosenByCrossValidation)
     assert weights_by_name(again) == weights_by_name(model)
+
+
+def test_while_rows_are_few_deviations_hold_how_far_models_of_parts_of_them_are_apart() -> None:
+    known, others = measured(blocks()[:20]), blocks()[20:]
+    model = ChosenByCrossValidation().fit(known)
+    assert len(model._parts) == 5
+    apart = np.std([_mixed_members(part, others).mean for part in model._parts], axis=0)
+    assert (model.log_times(others).standard_deviation >= apart).all()
+    assert ChosenByCrossValidation().fit(measured(blocks()))._parts == ()
