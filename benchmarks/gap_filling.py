@@ -158,7 +158,7 @@ def _without_failures(table: Table, space: Space) -> Table:
 
 
 def _chosen(full: Table, space: Space, share: float) -> Table:
-    """The table that ``profile-device --fraction`` makes."""
+    """The table that ``profile-device --fraction`` makes, were each of its bursts as good as the whole row."""
     recorded = Recorded(full)
     with tempfile.TemporaryDirectory() as folder, appending(Path(folder) / "part.jsonl") as writer:
         fill_most_telling(

@@ -146,9 +146,9 @@ def check(
     groups = _groups(command, calibrate_command)
     concerns = [
         *_emptiness(table, command),
-        *_mixture(outcomes),
-        *_staleness(outcomes, installed),
-        *_failures(outcomes, len(outcomes) + len(table.unmeasured()), groups),
+        *_mixture([row.environment for row in (*outcomes, *table.unmeasured())]),
+        *_staleness([row.environment for row in (*outcomes, *table.unmeasured())], installed),
+        *_failures(outcomes, len(outcomes) + _reported(table), groups),
         *(concern for doubt in DOUBTS for concern in _doubtful(doubt, measurements, groups)),
         *_governors(measurements, command),
         *_ages(outcomes, now),
@@ -183,17 +183,22 @@ def _emptiness(table: Table, command: str) -> Iterator[Concern]:
         yield Concern("no rows", "there is nothing to look up", 0, 0, True, (), "Fill the table.", command)
 
 
-def _mixture(outcomes: Sequence[Outcome]) -> Iterator[Concern]:
-    rows = Counter(outcome.environment.digest for outcome in outcomes)
-    environments = list({outcome.environment.digest: outcome.environment for outcome in outcomes}.values())
+def _reported(table: Table) -> int:
+    """Rows that were not tried here because somebody else did; predictions rest on what was tried and add nothing."""
+    return sum(row.estimate.source == "reported" for row in table.unmeasured())
+
+
+def _mixture(found: Sequence[Environment]) -> Iterator[Concern]:
+    rows = Counter(environment.digest for environment in found)
+    environments = list({environment.digest: environment for environment in found}.values())
     if len(environments) > 1:
         counts = [rows[environment.digest] for environment in environments]
         fields = differing_fields(environments)
         yield Concern(
             kind="mixed environments",
             meaning="times of different devices and runtimes do not add up, so nothing looks them up together",
-            count=len(outcomes) - max(counts),
-            of=len(outcomes),
+            count=len(found) - max(counts),
+            of=len(found),
             is_serious=True,
             examples=tuple(Example(name, _values_in_words(values, counts)) for name, values in fields.items()),
             advice="Fill one table for each, with `profile-device --out`.",
@@ -208,8 +213,8 @@ def _values_in_words(values: Sequence[str], counts: Sequence[int]) -> str:
     return ", ".join(f"{value} in {count} row{'s' * (count != 1)}" for value, count in rows.most_common())
 
 
-def _staleness(outcomes: Sequence[Outcome], installed: Mapping[str, str]) -> Iterator[Concern]:
-    versions = [outcome.environment.runtime.versions.items() for outcome in outcomes]
+def _staleness(found: Sequence[Environment], installed: Mapping[str, str]) -> Iterator[Concern]:
+    versions = [environment.runtime.versions.items() for environment in found]
     changed = [[(name, was) for name, was in row if installed.get(name, was) != was] for row in versions]
     if any(changed):
         rows = Counter(pair for row in changed for pair in row)
@@ -217,7 +222,7 @@ def _staleness(outcomes: Sequence[Outcome], installed: Mapping[str, str]) -> Ite
             kind="other versions",
             meaning="with what is installed now, blocks may take another time, and no row can be added",
             count=sum(map(bool, changed)),
-            of=len(outcomes),
+            of=len(found),
             is_serious=True,
             examples=tuple(
                 Example(name, f"measured with {was}, installed is {installed[name]}")

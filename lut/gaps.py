@@ -11,6 +11,7 @@ from typing import final
 
 from devices import WrongUse
 from latency import (
+    OPERATORS,
     CostModel,
     Estimate,
     Measurement,
@@ -44,7 +45,8 @@ class Scope:
 
     Attributes:
         share: of all workloads, above 0 and at most 1.
-        time_s: begin nothing new after this time, the first batch excepted; none when infinite.
+        time_s: begin nothing new after this time, but for the few workloads without which nothing can be predicted;
+            no limit when infinite.
 
     Raises:
         WrongUse: a number is out of range.
@@ -103,8 +105,7 @@ def fill_most_telling(
         tell: called before the first and after every burst, with what is being done.
 
     Raises:
-        WrongUse: the table's rows come from another environment, or so little was measured that nothing can be
-            predicted.
+        WrongUse: the table's rows come from another environment.
         NotAvailable: the runtime is missing.
         OSError: as ``fill``.
     """
@@ -138,18 +139,24 @@ class _Gaps:
 
     def run(self) -> PartialSummary:
         """Choose and measure, measure again, predict."""
-        self._choose_and_measure()
-        measured = [workload for workload in self._wanted if self._is_tried(workload)]
-        summary = fill(
+        self._choose_and_measure(1.0 if self._plan.most_bursts == 1 else _FIRST_SHARE)
+        summary = self._measure_again()
+        if self._left_s(1.0) > 0 and self._batch(1.0):  # All was precise sooner than the time was over.
+            self._choose_and_measure(1.0)
+            summary = self._measure_again()
+        return self._predict(self._over_all(summary))
+
+    def _measure_again(self) -> FillSummary:
+        """Give all that was tried the further rounds of the plan, together."""
+        return fill(
             self._writer,
             self._start,
-            measured or self._always,
+            [workload for workload in self._wanted if self._is_tried(workload)],
             self._plan,
             limit_s=self._left_s(1.0),
             seed=self._seed,
             tell=lambda progress: self._note("measuring again", progress),
         )
-        return self._predict(self._over_all(summary))
 
     def _note(self, what: str, progress: Progress) -> None:
         if progress.outcome is not None:
@@ -180,62 +187,66 @@ class _Gaps:
     def _is_tried(self, workload: Workload) -> bool:
         return self._outcome(workload) is not None
 
-    def _choose_and_measure(self) -> None:
-        tried = sum(map(self._is_tried, self._wanted))
-        # So many as the model needs are measured in any case: a budget that starting a process uses up is no answer.
-        while tried < self._most and (tried < self._least or self._left_s(_FIRST_SHARE) > 0):
+    def _choose_and_measure(self, share: float) -> None:
+        while batch := self._batch(share):
             fill(
                 self._writer,
                 self._start,
-                self._batch(self._most - tried),
+                batch,
                 self._plan.with_rounds(1),
-                limit_s=math.inf if tried < self._least else self._left_s(_FIRST_SHARE),
+                limit_s=math.inf if self._lacks() else self._left_s(share),
                 seed=self._seed,
                 tell=lambda progress: self._note("choosing and measuring", self._with_earlier(progress)),
             )
-            tried = sum(map(self._is_tried, self._wanted))
+
+    def _lacks(self) -> int:
+        """How many must be measured in any case: what every network has, and what a prediction needs."""
+        sure = sum(not self._is_tried(workload) for workload in self._always)
+        return max(sure, self._least - len(self._measured()))
 
     def _with_earlier(self, progress: Progress) -> Progress:
         """Progress of all batches, from that of one: every burst of it is the first of its workload."""
         return Progress(sum(map(self._is_tried, self._wanted)), self._most, progress.outcome)
 
-    def _batch(self, most: int) -> list[Workload]:
-        """What to measure next: what always is, then what teaches most."""
+    def _batch(self, share: float) -> list[Workload]:
+        """What to measure next in that share of the time: what always is, then what teaches most."""
         left = [workload for workload in self._wanted if not self._is_tried(workload)]
-        sure = [workload for workload in self._always if workload in set(left)]
-        count = min(most, max(_LEAST_BATCH, self._most // _BATCHES)) - len(sure)
-        if count <= 0:
-            return sure
+        sure = [workload for workload in self._always if not self._is_tried(workload)]
+        lacks, more = self._lacks(), self._most - (len(self._wanted) - len(left))
+        usual = min(more, max(_LEAST_BATCH, self._most // _BATCHES))
+        # With a budget, what is measured in any case is no more than it must be.
+        count = lacks if lacks > 0 and math.isfinite(self._scope.time_s) else max(lacks, usual)
+        if count <= 0 or (lacks <= 0 and self._left_s(share) <= 0):
+            return []
         candidates = [workload for workload in left if workload not in set(sure)]
-        chosen = most_telling(self._known(), candidates, count)
+        if count <= len(sure) or not candidates:
+            return sure
+        chosen = most_telling(Timings.of(self._measured()), candidates, count - len(sure))
         return [*sure, *(candidates[index] for index in chosen)]
 
-    def _known(self) -> Timings:
+    def _measured(self) -> list[Measurement]:
         """Everything like what is wanted that was measured here, of other spaces, too."""
-        table = self._writer.table
         formats = {(workload.precision, workload.batch) for workload in self._wanted}
-        return Timings.of(
+        return [
             outcome
-            for outcome in table.values()
+            for outcome in self._writer.table.values()
             if isinstance(outcome, Measurement)
             and (outcome.workload.precision, outcome.workload.batch) in formats
+            and outcome.workload.operator in OPERATORS
             and not is_network(outcome.workload)
-        )
+        ]
 
     def _predict(self, summary: FillSummary) -> PartialSummary:
-        """Predict what was not tried, and write it down."""
+        """Predict what was not tried, and write it down; what was predicted from the same rows stays."""
         rest = [workload for workload in self._wanted if not self._is_tried(workload)]
         if not rest:
             return PartialSummary(summary, {})
-        known, model = self._known(), self._model()
-        if len(known) < model.least_points:
-            raise WrongUse(
-                f"{len(known)} blocks could be measured, and to predict the others at least {model.least_points} are "
-                "needed. The same command goes on with what is known; give it more time."
-            )
-        environment = self._writer.table.environment()
-        model.fit(known)
-        estimates = model.estimate(rest)
-        predicted = {workload: estimates[index] for index, workload in enumerate(rest)}
-        self._writer.add_estimates(Unmeasured(w, environment, known) for w, known in predicted.items())
+        environment, model = self._writer.table.environment(), self._model()
+        known = {workload: self._writer.table.estimate(workload, environment) for workload in rest}
+        missing = rest if self._taken else [workload for workload, estimate in known.items() if estimate is None]
+        predicted = {workload: estimate for workload, estimate in known.items() if estimate is not None}
+        if missing:
+            estimates = model.fit(Timings.of(self._measured())).estimate(missing)
+            predicted |= {workload: estimates[index] for index, workload in enumerate(missing)}
+            self._writer.add_estimates(Unmeasured(w, environment, predicted[w]) for w in missing)
         return PartialSummary(summary, predicted, model.name)

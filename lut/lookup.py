@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -47,6 +47,7 @@ class Lookup:
         fixed_workloads: what every network shares, as often as it occurs.
         grid: the workload behind each candidate.
         estimates: what is known of each workload, for those that take time and work on the device.
+        alone: the same without the calibration: measured, reported or predicted.
     """
 
     mean_s: Array
@@ -57,6 +58,7 @@ class Lookup:
     fixed_workloads: tuple[Workload, ...] = ()
     grid: tuple[tuple[Workload, ...], ...] = ()
     estimates: Mapping[Workload, Estimate] = field(default_factory=dict)
+    alone: Mapping[Workload, Estimate] = field(default_factory=dict)
 
     @staticmethod
     def read(
@@ -86,10 +88,10 @@ class Lookup:
         _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
         _refuse_failed(table, environment, fixed)
         everything = unique([*fixed, *(workload for unit in grid for workload in unit)])
-        known = _estimates(table, environment, everything)
+        known = alone = _estimates(table, environment, everything)
         calibration = table.calibration(environment, known) if calibrated else None
         if calibration is not None:
-            known = {workload: calibration.entry(workload) for workload in known}
+            known = {w: replace(calibration.entry(w), is_inside=alone[w].is_inside) for w in known}
         free = {workload: NOTHING for workload in everything if operator_of(workload).is_free}
         cells = [[(known | free).get(workload) for workload in unit] for unit in grid]
         return Lookup(
@@ -103,6 +105,7 @@ class Lookup:
             fixed_workloads=tuple(fixed),
             grid=tuple(tuple(unit) for unit in grid),
             estimates=known,
+            alone=alone,
         )
 
     def estimate(self, architecture: Sequence[int]) -> Estimate:
@@ -128,16 +131,19 @@ class Lookup:
             )
         picked = [workloads[pick] for workloads, pick in zip(self.grid, picks, strict=True)]
         if self.calibration is not None:
-            return self.calibration.estimate([*self.fixed_workloads, *picked])
+            blocks = [*self.fixed_workloads, *picked]
+            inside = all(self.alone[workload].is_inside for workload in blocks if workload in self.alone)
+            return replace(self.calibration.estimate(blocks), is_inside=inside)
         times = Counter(workload for workload in picked if workload in self.estimates)
         return total([self.fixed, *(self.estimates[workload].times(count) for workload, count in times.items())])
 
     def upper_s(self, confidence: float) -> tuple[Array, float]:
         """Upper bounds on the latency of each candidate and of what all networks share.
 
-        The sum of a network's bounds is a bound on its latency, however its parts' errors hang together: the standard
-        deviation of a sum is at most the sum of the standard deviations. It is a careful one where they are
-        independent.
+        A network is below the sum of its bounds with that probability or more, however errors of its parts hang
+        together, as far as errors are normal: the standard deviation of a sum is at most the sum of the standard
+        deviations. It is a careful bound where they are independent. Predicted times have errors that are normal on a
+        logarithmic scale, and bounds to match. A calibration's misfit, which belongs to networks, is shared out.
 
         Args:
             confidence: the probability, from 0.5 to below 1.
@@ -158,8 +164,18 @@ class Lookup:
                 "measure them with `profile-device`."
             )
         margin = NormalDist().inv_cdf(confidence)
-        fixed_s = sum(self.estimates[w].standard_deviation_s for w in self.fixed_workloads if w in self.estimates)
-        return self.mean_s + margin * self.deviation_s, self.fixed.mean_s + margin * fixed_s
+        scale = 1.0 if self.calibration is None else 1.0 + margin * self.calibration.misfit
+        bounds = {workload: scale * _upper_s(known, margin) for workload, known in self.estimates.items()}
+        failed = np.isnan(self.mean_s)
+        upper_s = np.array([[bounds.get(workload, 0.0) for workload in unit] for unit in self.grid])
+        return np.where(failed, np.nan, upper_s), sum(bounds.get(workload, 0.0) for workload in self.fixed_workloads)
+
+
+def _upper_s(known: Estimate, margin: float) -> float:
+    """What a time is below with the probability that so many standard deviations stand for, in seconds."""
+    if known.source == "predicted" and known.mean_s > 0:
+        return known.mean_s * math.exp(margin * known.standard_deviation_s / known.mean_s)
+    return known.mean_s + margin * known.standard_deviation_s
 
 
 def sum_of_picks(costs: Array, fixed: float, architectures: npt.NDArray[np.integer]) -> Array:

@@ -59,12 +59,13 @@ class TableWriter:
     def add_estimates(self, unmeasured: Iterable[Unmeasured]) -> None:
         """Write times that were not measured here, each in the place of an earlier one of its key.
 
-        What a measurement or a failure is known of keeps that, and nothing is written of it.
+        What a measurement or a failure is known of keeps that, and nothing is written of it, nor of what is known.
 
         Raises:
             OSError: as ``append``.
         """
-        added = [row for row in unmeasured if row.key not in self.table]
+        known = {row.key: row.estimate for row in self.table.unmeasured()}
+        added = [row for row in unmeasured if self.table.takes(row) and known.get(row.key) != row.estimate]
         self._write(*added)
         for row in added:
             self.table.add_estimate(*row)

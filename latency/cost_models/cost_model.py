@@ -215,7 +215,7 @@ class CostModel(abc.ABC):
         try:
             model._restore(values["state"])
             model._domain = Domain.from_json(values["domain"])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             raise WrongUse(
                 f"What was saved of a cost model {cls.name!r} must be what it gave; {type(error).__name__}: {error}. "
                 "Fit it again, and save it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -27,8 +28,8 @@ def predict(
     """Predict the latency of a network as the sum of its blocks' times in a table.
 
     Blocks run faster or slower inside a network than alone. Where the table was calibrated (`paceline table calibrate`)
-    the prediction and its interval take that into account; where it was not, the interval covers the noise of the
-    blocks' own measurements and nothing else.
+    the prediction and its interval take that into account. Where it was not, the interval covers what is said of each
+    block, taken to be independent: the noise of its measurement, or the deviation of its prediction.
     """
     space, architecture = open_network(network, input_size, classes)
     read = Table.read(table)
@@ -36,12 +37,13 @@ def predict(
     hint_at_calibration(space, read, table, lookup)
     estimate = lookup.estimate(architecture.picks)
     low, high = estimate.interval_s
+    unsure = math.isnan(estimate.standard_deviation_s)
     if as_json:
         show_json(
             {
                 "network": network,
                 "mean_s": estimate.mean_s,
-                "interval_s": [low, high],
+                "interval_s": None if unsure else [low, high],
                 "source": estimate.source,
                 "is_inside": estimate.is_inside,
                 "blocks": _blocks_by_source(lookup, space, architecture),
@@ -51,9 +53,11 @@ def predict(
         return
     sources = _blocks_by_source(lookup, space, architecture)
     words = " and ".join(f"{count} {source}" for source, count in sources.items())
+    interval = "not known, as a block's is not" if unsure else f"{low * 1e3:.4g} to {high * 1e3:.4g} ms"
+    calibrated = "calibrated " if lookup.calibration is not None else ""
     print(
-        f"{network}: {estimate.mean_s * 1e3:.4g} ms (95 % interval {low * 1e3:.4g} to {high * 1e3:.4g} ms, "
-        f"sum of {words} blocks) on {lookup.environment.describe()}"
+        f"{network}: {estimate.mean_s * 1e3:.4g} ms (95 % interval {interval}, {calibrated}sum of {words} blocks) on "
+        f"{lookup.environment.describe()}"
     )
     if not estimate.is_inside:
         print("It has blocks that are unlike everything that was measured; `profile-device` measures them.")
@@ -62,7 +66,7 @@ def predict(
 def _blocks_by_source(lookup: Lookup, space: Space, architecture: Architecture) -> dict[Source, int]:
     """How many blocks of a network were measured, and how many are known otherwise."""
     picked = [unit[pick] for unit, pick in zip(space.grid, architecture.picks, strict=True)]
-    known = [lookup.estimates[workload] for workload in [*space.fixed, *picked] if workload in lookup.estimates]
+    known = [lookup.alone[workload] for workload in [*space.fixed, *picked] if workload in lookup.alone]
     return dict(Counter(estimate.source for estimate in known))
 
 

@@ -214,3 +214,12 @@ def test_a_table_of_reports_alone_is_not_empty() -> None:
     table = Table()
     table.add_estimate(block(), ENVIRONMENT, Estimate(1e-3, math.nan, "reported"))
     assert [concern.kind for concern in check(table, now=NOW).concerns] == ["reported"]
+
+
+def test_rows_that_were_not_measured_count_where_environments_are_mixed_and_do_not_dilute_failures() -> None:
+    table = Table([*steady(1), *(failure(block(30 + n)) for n in range(3))])
+    for n in range(10):
+        table.add_estimate(block(50 + n), OTHER, Estimate(1e-3, 1e-5, "predicted"))
+    kinds = {concern.kind: concern for concern in check(table, now=NOW).concerns}
+    assert kinds["mixed environments"].count == 4
+    assert (kinds["failures"].of, kinds["failures"].is_serious) == (4, True)

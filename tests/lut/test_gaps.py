@@ -159,16 +159,41 @@ def test_the_choice_learns_from_batch_to_batch(path: Path) -> None:
     assert len([asked for asked in counting.asked if asked]) >= 3
 
 
-def test_a_budget_of_no_time_to_speak_of_measures_the_first_batch_and_predicts_the_rest(path: Path) -> None:
-    summary = part(path, dummies(), Scope(1.0, 1e-9))
-    assert len(measured(path)) == 8
-    assert len(summary.predicted) == 22
+def test_a_budget_of_no_time_to_speak_of_measures_what_a_prediction_needs_and_no_more(path: Path) -> None:
+    summary = part(path, dummies(), Scope(1.0, 1e-9), always=WANTED[:2])
+    assert len(measured(path)) == 5
+    assert set(WANTED[:2]) <= measured(path)
+    assert len(summary.predicted) == 25
 
 
-def test_where_too_few_could_be_measured_nothing_is_predicted_and_that_is_said(path: Path) -> None:
-    counting = Counting(broken=WANTED[2:])
-    with pytest.raises(WrongUse, match="2 blocks could be measured, and to predict the others at least 5"):
-        part(path, counting.start, Scope(0.2), always=WANTED[:2])
+def test_what_failed_does_not_count_as_what_a_prediction_needs(path: Path) -> None:
+    counting = Counting(broken=WANTED[5:])
+    summary = part(path, counting.start, Scope(0.2))
+    assert measured(path) == set(WANTED[:5])
+    assert summary.fill.failed == len(counting.all_asked) - 5
+
+
+def test_what_every_network_has_is_measured_though_enough_else_is_known(path: Path) -> None:
+    with appending(path) as writer:
+        fill(writer, dummies(), WANTED[:15], QUICK)
+    part(path, dummies(), Scope(0.2), always=WANTED[20:22])
+    assert measured(path) == {*WANTED[:15], *WANTED[20:22]}
+
+
+def test_the_same_again_predicts_nothing_anew(path: Path) -> None:
+    first = part(path, dummies(), Scope(0.3))
+    before = path.read_bytes()
+    second = part(path, dummies(), Scope(0.3))
+    assert path.read_bytes() == before
+    assert second.predicted == first.predicted
+
+
+def test_rows_of_operators_that_nothing_knows_any_more_do_no_harm(path: Path) -> None:
+    with appending(path) as writer:
+        known = DummyProfiler(DEVICE, idle).measure(WANTED[0], QUICK)
+        assert isinstance(known, Measurement)
+        writer.append(replace(known, workload=Workload("forgotten", ((8, 8, 8),))))
+    assert len(part(path, dummies(), Scope(0.3)).predicted) == 21
 
 
 def test_a_budget_that_is_long_enough_measures_all(path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
-from latency import Calibration, Environment, Estimate, LeaveOneOut, Measurement, Source, Workload, total
+from latency import Calibration, Environment, Estimate, LeaveOneOut, LogTimes, Measurement, Source, Workload, total
 from lut import Lookup, Table, appending, measurable, sum_of_picks
 from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, failure, measurement, network, skip
 
@@ -346,9 +346,31 @@ def test_the_sum_of_upper_bounds_bounds_a_network_however_errors_hang_together(
     bound_s = costs_s[0, picks[0]] + costs_s[1, picks[1]] + fixed_s
     picked = [GRID[0][picks[0]], GRID[1][picks[1]], *FIXED]
     known = [lookup.estimates[workload] for workload in picked if workload in lookup.estimates]
-    deviation_s = sum(part.standard_deviation_s for part in known)
-    assert bound_s == pytest.approx(sum(p.mean_s for p in known) + NormalDist().inv_cdf(confidence) * deviation_s)
-    assert bound_s >= lookup.estimate(picks).mean_s
+    margin, deviation_s = NormalDist().inv_cdf(confidence), sum(part.standard_deviation_s for part in known)
+    # Where one is predicted, a little more: its errors are normal on a logarithmic scale.
+    assert bound_s == pytest.approx(sum(p.mean_s for p in known) + margin * deviation_s, rel=1e-3)
+    assert bound_s >= lookup.estimate(picks).mean_s + margin * lookup.estimate(picks).standard_deviation_s - 1e-12
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.3, 0.5, 0.8])
+def test_the_bound_of_a_predicted_time_holds_on_the_logarithmic_scale_that_it_was_predicted_on(spread: float) -> None:
+    median_s, deviation_s = LogTimes(np.array([math.log(9e-3)]), np.array([spread])).in_seconds()
+    found = table(without=[GRID[1][2]])
+    found.add_estimate(GRID[1][2], ENVIRONMENT, Estimate(float(median_s[0]), float(deviation_s[0]), "predicted"))
+    costs_s, _ = Lookup.read(found, GRID, FIXED).upper_s(0.95)
+    assert costs_s[1, 2] >= 9e-3 * math.exp(1.6448 * spread)
+
+
+def test_a_calibrated_network_still_says_that_a_block_of_it_was_extrapolated() -> None:
+    found = partly_predicted()
+    found.add_calibration(ENVIRONMENT, learned(*ENTRIES))
+    lookup = Lookup.read(found, GRID, FIXED)
+    assert (lookup.estimate((0, 2)).source, lookup.estimate((0, 2)).is_inside) == ("calibrated", False)
+    assert lookup.estimate((0, 0)).is_inside
+    assert lookup.alone[GRID[1][2]].source == "predicted"
+    costs_s, fixed_s = lookup.upper_s(0.95)
+    known = lookup.estimate((0, 0))
+    assert costs_s[0, 0] + costs_s[1, 0] + fixed_s >= known.mean_s + 1.64 * known.standard_deviation_s
 
 
 @pytest.mark.parametrize("confidence", [0.49, 1.0, 95.0])
