@@ -1,12 +1,17 @@
 """How well are all cells of a space ranked on a new device of which ten cells were measured?
 
-The protocol is that of HELP (Lee et al., NeurIPS 2021): each device of the file is the new one in turn; known of the
-others are their first 900 cells, of the new one ten among its first 900; asked for are cells 900 to 1899, those in the
-middle 10 to 90 % by their own latency. The ten are chosen from what the other devices tell, and each seed may choose
-from another random half of the 900. Spearman's rank correlation, mean and standard deviation over seeds, and the share
-of asked cells in their 90 % interval. From the root of the repository:
+Each device of the file is the new one in turn; known of the others are their first 900 cells, of the new one ten among
+its first 900; asked for are cells 900 to 1899, those in the middle 10 to 90 % by their own latency. The queries, the
+split and the number of cells are those of HELP (Lee et al., NeurIPS 2021); the sources are all other devices of the
+file, among them the same card at other batch sizes. The ten are chosen from what the other devices tell, and each seed
+may choose from another random half of the 900. Spearman's rank correlation, mean and standard deviation over seeds, and
+the share of asked cells in their 90 % interval. From the root of the repository:
 
     python benchmarks/transfer_nasbench201.py --data ../shared/data/nasbench201.npz
+
+HELP learns from nine devices and is asked for others. With those of the nine that the file has as the only sources:
+
+    python benchmarks/transfer_nasbench201.py --sources help --devices raspi4 eyeriss
 
 The full form takes some minutes. This takes seconds:
 
@@ -25,7 +30,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, final
@@ -60,6 +65,19 @@ _HELP = {
     "eyeriss": 0.940,
 }
 """What HELP reports with 10 measurements; as its code reads, ten more are measured for the device's embedding."""
+
+_HELP_SOURCES = (
+    "1080ti_1",
+    "1080ti_32",
+    "1080ti_256",
+    "silver_4114",
+    "silver_4210r",
+    "samsung_a50",
+    "pixel3",
+    "essential_ph_1",
+    "samsung_s7",
+)
+"""What HELP learns from, whatever the new device is."""
 
 _TARGETS = ((r"raspi4$", 0.92), (r"eyeriss$", 0.95), (r"(1080ti|2080ti|titan|gold|silver)", 0.985))
 _PREFIX = "latency_ms/"
@@ -103,6 +121,22 @@ class Cells:
         low, high = np.quantile(latency, _MIDDLE)
         return np.asarray(_KNOWN + np.flatnonzero((latency >= low) & (latency <= high)))
 
+    def sources(self, device: str, which: str) -> list[str]:
+        """The devices that a new one is predicted from, in the order of the file.
+
+        Args:
+            device: the new one, which is never among them.
+            which: ``all`` of the file, or those that ``help`` learns from and the file has.
+
+        Raises:
+            WrongUse: there is none.
+        """
+        allowed = self.latency_ms if which == "all" else _HELP_SOURCES
+        found = [name for name in self.latency_ms if name != device and name in allowed]
+        if not found:
+            raise WrongUse(f"The file has no device to predict {device} from; give --sources all.")
+        return found
+
 
 def main() -> None:
     """Predict each device from the others, score, print."""
@@ -119,17 +153,18 @@ def main() -> None:
     with progress_bar("devices") as bar:
         for done, device in enumerate(wanted):
             bar(done, len(wanted), device)
-            rows[device] = _device(cells, device, arguments.measure, arguments.seeds)
+            sources = cells.sources(device, arguments.sources)
+            rows[device] = _device(cells, device, sources, arguments.measure, arguments.seeds)
         bar(len(wanted), len(wanted))
     if arguments.json:
         print(json.dumps(rows, indent=1))
     else:
-        _print(rows, arguments.measure, arguments.seeds)
+        _print(rows, arguments)
 
 
-def _device(cells: Cells, device: str, count: int, seeds: int) -> dict[str, float]:
+def _device(cells: Cells, device: str, sources: Sequence[str], count: int, seeds: int) -> dict[str, float]:
     """All scores of one new device."""
-    others_s = np.array([latency for name, latency in cells.latency_ms.items() if name != device]) * 1e-3
+    others_s = np.array([cells.latency_ms[name] for name in sources]) * 1e-3
     others_s[:, _KNOWN:] = np.nan
     transfer = DeviceTransfer(others_s, cells.views, law="additive")
     components = _components(others_s[:, :_KNOWN], cells.views[0])
@@ -201,8 +236,12 @@ def _target(device: str) -> float | None:
     return next((target for pattern, target in _TARGETS if re.match(pattern, device)), None)
 
 
-def _print(rows: Mapping[str, Mapping[str, float]], count: int, seeds: int) -> None:
-    print(f"{count} cells of the new device measured in all, {seeds} seeds, {len(rows)} devices; Spearman on the rest")
+def _print(rows: Mapping[str, Mapping[str, float]], arguments: argparse.Namespace) -> None:
+    sources = {"all": "all other devices", "help": "those of HELP's that the file has"}[arguments.sources]
+    print(
+        f"{arguments.measure} cells of the new device measured in all, {arguments.seeds} seeds, {len(rows)} devices, "
+        f"sources are {sources}; Spearman on the rest"
+    )
     print(
         f"{'':16}{'ours':>16}{'90 % interval':>15}{'random cells':>14}{'components':>12}{f'{_ALONE} alone':>10}"
         f"{'HELP':>7}{'target':>8}{'900 alone':>11}"
@@ -238,6 +277,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--measure", type=int, default=10, help="cells of the new device to measure")
     parser.add_argument("--seeds", type=int, default=20, help="from 0 on, each for other cells to choose from")
     parser.add_argument("--devices", nargs="+", help="only these as the new one; all of the file without")
+    parser.add_argument("--sources", choices=("all", "help"), default="all", help="what the new one is predicted from")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 

@@ -22,6 +22,9 @@ from latency import (
 )
 from lut.rows import Key, Learned, Unmeasured, key_of, read_lines
 
+IMPORTED = "import"
+"""Stage of a failure that somebody else's file tells of by a mark: nobody tried the workload here."""
+
 
 @final
 class Table(Mapping[Key, Outcome]):
@@ -116,13 +119,23 @@ class Table(Mapping[Key, Outcome]):
         return key
 
     def add_estimate(self, workload: Workload, environment: Environment, estimate: Estimate) -> None:
-        """Take a time into memory that was not measured here. It never takes the place of what was tried here."""
+        """Take a time into memory that was not measured here, if ``takes`` has nothing against it."""
         unmeasured = Unmeasured(workload, environment, estimate)
         self._environments.setdefault(environment.digest, environment)
-        if unmeasured.key not in self._outcomes:
+        if self.takes(unmeasured):
+            self._outcomes.pop(unmeasured.key, None)
             if self._unmeasured.get(unmeasured.key, unmeasured) != unmeasured:
                 self._forget_calibrations(unmeasured.key)
             self._unmeasured[unmeasured.key] = unmeasured
+
+    def takes(self, row: Unmeasured) -> bool:
+        """Whether a time that was not measured here has a place: what was tried here goes before it.
+
+        The failure of an import does not: nobody tried it here, and a reported time tells more.
+        """
+        known = self._outcomes.get(row.key)
+        is_hearsay = isinstance(known, Failure) and known.stage == IMPORTED
+        return known is None or (is_hearsay and row.estimate.source == "reported")
 
     def estimate(self, workload: Workload, environment: Environment) -> Estimate | None:
         """The best that is known of a latency: measured, else reported or predicted.

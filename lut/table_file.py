@@ -59,7 +59,7 @@ class TableWriter:
     def add_estimates(self, unmeasured: Iterable[Unmeasured]) -> None:
         """Write times that were not measured here, each in the place of an earlier one of its key.
 
-        What a measurement or a failure is known of keeps that, and nothing is written of it, nor of what is known.
+        What ``Table.takes`` has no place for is not written, nor what is known already.
 
         Raises:
             OSError: as ``append``.

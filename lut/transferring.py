@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, final
@@ -21,6 +21,7 @@ from latency import (
     Measurer,
     SamplingPlan,
     Workload,
+    operator_of,
 )
 from lut.calibrating import is_network
 from lut.filling import FillSummary, Progress, Start, fill
@@ -45,12 +46,15 @@ class SourceTimes:
         time_s: shape (tables, workloads), seconds.
         environments: where each table's times come from.
         left_out: workloads that some tables have a time of and others do not.
+        unbuildable: workloads that tables have a time of, but no operator of this program is called so or takes their
+            attributes. They could not be measured on the new device, and nothing is known of what they compute.
     """
 
     workloads: tuple[Workload, ...]
     time_s: Array
     environments: tuple[Environment, ...]
     left_out: int
+    unbuildable: int = 0
 
     @staticmethod
     def of(tables: Mapping[str, Table], precision: str) -> SourceTimes:
@@ -63,14 +67,16 @@ class SourceTimes:
             precision: the number format that the new device is measured in.
 
         Raises:
-            WrongUse: there is no table, two are of one device and runtime, one has nothing in this number format, or
-                nothing is common to all.
+            WrongUse: there is no table, two are of one device and runtime, one has nothing in this number format or
+                nothing that can be built here, or nothing is common to all.
         """
         if not tables:
             raise WrongUse("A transfer needs the table of at least one other device.")
         environments = {name: table.environment() for name, table in tables.items()}
         _refuse_twins(environments)
-        known = {name: _known_s(table, environments[name]) for name, table in tables.items()}
+        timed = {name: _known_s(table, environments[name]) for name, table in tables.items()}
+        unbuildable = _unbuildable(set().union(*timed.values()))
+        known = {name: _built_here(name, times_s, unbuildable) for name, times_s in timed.items()}
         for name, times_s in known.items():
             _refuse_other_precision(name, times_s, precision)
         wanted = [{w for w in times_s if w.precision == precision} for times_s in known.values()]
@@ -83,15 +89,45 @@ class SourceTimes:
                 "size and classes with `profile-device`, or leave out the one that was filled for another."
             )
         time_s = np.array([[times_s[workload] for workload in common] for times_s in known.values()])
-        return SourceTimes(common, time_s, tuple(environments.values()), len(set().union(*wanted)) - len(common))
+        return SourceTimes(
+            workloads=common,
+            time_s=time_s,
+            environments=tuple(environments.values()),
+            left_out=len(set().union(*wanted)) - len(common),
+            unbuildable=sum(workload.precision == precision for workload in unbuildable),
+        )
 
 
 def _known_s(table: Table, environment: Environment) -> dict[Workload, float]:
     """Times above 0 s that are not predictions."""
     rows = [outcome.workload for outcome in table.values()] + [row.workload for row in table.unmeasured()]
-    blocks = measurable([workload for workload in rows if not is_network(workload)])
-    known = {workload: table.estimate(workload, environment) for workload in blocks}
+    known = {workload: table.estimate(workload, environment) for workload in rows if not is_network(workload)}
     return {w: found.mean_s for w, found in known.items() if found and found.source != "predicted" and found.mean_s > 0}
+
+
+def _unbuildable(workloads: Iterable[Workload]) -> frozenset[Workload]:
+    """Those that no operator takes, as in tables that others published with their own names."""
+    return frozenset(workload for workload in workloads if not _can_be_built(workload))
+
+
+def _can_be_built(workload: Workload) -> bool:
+    try:
+        operator_of(workload)
+    except WrongUse:
+        return False
+    return True
+
+
+def _built_here(name: str, times_s: Mapping[Workload, float], unbuildable: Set[Workload]) -> dict[Workload, float]:
+    """Times of what can be built and takes any time, in the order of the table."""
+    built = [workload for workload in times_s if workload not in unbuildable]
+    if times_s and not built:
+        operators = ", ".join(sorted({workload.operator for workload in times_s}))
+        raise WrongUse(
+            f"{name} has times of {operators} alone, as its blocks are named there, and no block that can be built and "
+            "measured on the new device. Leave it out, or give tables that `profile-device` filled."
+        )
+    return {workload: times_s[workload] for workload in measurable(built)}
 
 
 def _refuse_twins(environments: Mapping[str, Environment]) -> None:
@@ -139,12 +175,14 @@ class TransferSummary:
         fill: what was measured in the last pass, and all failures.
         measured: workloads that are measured on the new device.
         predicted: what was predicted and is in the table now.
+        kept: how many times that others reported of the new device are in the table and were left as they are.
         left_out: how well measured ones are predicted from each other; None where there are too few.
     """
 
     fill: FillSummary
     measured: tuple[Workload, ...]
     predicted: Mapping[Workload, Estimate]
+    kept: int
     left_out: LeftOut | None
 
 
@@ -161,7 +199,8 @@ def fill_from_sources(
     """Measure the workloads that tell most about all others, and predict these.
 
     What the table has already counts, and the same call goes on where an interrupted one was. In the place of a
-    workload that fails another one is measured.
+    workload that fails another one is measured. A time that others reported of the new device is better than a
+    prediction, which never takes its place.
 
     Args:
         writer: the table of the new device.
@@ -233,18 +272,21 @@ class _Transfer:
         deviation_s = np.array([estimate.standard_deviation_s for estimate in estimates])
         _refuse_too_few(len(measured), summary)
         found = self._transfer.estimate(measured, time_s, deviation_s)
-        predicted = {
-            workload: found[k]
-            for k, (workload, outcome) in enumerate(zip(self._sources.workloads, outcomes, strict=True))
-            if outcome is None
-        }
+        untried = [k for k, outcome in enumerate(outcomes) if outcome is None]
+        reported = {k for k in untried if self._is_reported(self._sources.workloads[k], environment)}
+        predicted = {self._sources.workloads[k]: found[k] for k in untried if k not in reported}
         self._write(environment, predicted)
         return TransferSummary(
             fill=summary,
             measured=tuple(self._sources.workloads[k] for k in measured),
             predicted=predicted,
+            kept=len(reported),
             left_out=self._left_out(measured, time_s, deviation_s) if len(measured) >= _LEAST_LEFT_OUT else None,
         )
+
+    def _is_reported(self, workload: Workload, environment: Environment) -> bool:
+        known = self._writer.table.estimate(workload, environment)
+        return known is not None and known.source == "reported"
 
     def _tried(self, kinds: type[Measurement] | type[Failure]) -> list[int]:
         """Indices of workloads of which the table has such an outcome."""

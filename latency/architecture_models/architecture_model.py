@@ -38,7 +38,7 @@ _AHEAD = 2
 """Stretches of time that are predicted from those before them, to see how far a drift leads astray."""
 
 _NEGLIGIBLE = 1e-3
-"""A prediction may be 0 where columns were never seen; its deviation must not be."""
+"""Least deviation, as a share of the usual one: a prediction may be 0 s, its deviation must not be."""
 
 _EXACT = 1e-9
 """Relative error up to which a latency is a sum: clocks are a thousand times coarser, and rounding is finer."""
@@ -58,7 +58,8 @@ class ArchitectureModel:
     Attributes:
         form: which one was taken: ``sum``, ``additive`` or ``grouped``, see ``latency.architecture_models.forms``.
         fit: what each column adds.
-        widening: by which factor deviations are wider than the fit has them, so that intervals hold what they promise.
+        widening: by which factor the noise is wider than the fit has it, so that intervals hold what they promise.
+        usual_s: median latency of what was learned from, in seconds.
         groups: group of each column, as of the codes that were learned from.
         main: how many of the columns are main ones.
         lowest: least number of each column that was learned from, shape (columns,).
@@ -70,6 +71,7 @@ class ArchitectureModel:
     form: str
     fit: LinearFit
     widening: float
+    usual_s: float
     groups: tuple[str, ...]
     main: int
     lowest: Array
@@ -89,10 +91,11 @@ class ArchitectureModel:
                 f"{_summary(self.groups, self.main)}; got {_summary(codes.groups, codes.main)}. Use the same encoder."
             )
         mean_s = self.fit.mean_s(codes.values)
-        deviation_s = self.widening * self.fit.deviation_s(codes.values, mean_s)
+        deviation_s = self.fit.deviation_s(codes.values - self.lowest, mean_s, self.widening)
+        least_s = self.widening * self.fit.noise * _NEGLIGIBLE * self.usual_s
         margin = _BEYOND * (self.highest - self.lowest)
         inside = (codes.values >= self.lowest - margin) & (codes.values <= self.highest + margin)
-        return Estimates(mean_s, deviation_s, np.asarray(inside.all(axis=1)))
+        return Estimates(mean_s, np.maximum(deviation_s, least_s), np.asarray(inside.all(axis=1)))
 
     def to_json(self) -> dict[str, Any]:
         """The model as plain values."""
@@ -102,6 +105,7 @@ class ArchitectureModel:
             "form": self.form,
             "fit": self.fit.to_json(),
             "widening": self.widening,
+            "usual_s": self.usual_s,
             "groups": list(self.groups),
             "main": self.main,
             "lowest": self.lowest.tolist(),
@@ -245,7 +249,8 @@ class _Rows:
             values, time_s = self.codes.values[left], self.time_s[left]
             mean_s = fit.mean_s(values)
             errors.append(mean_s / time_s - 1)
-            deviation_s = np.maximum(fit.deviation_s(values, mean_s), fit.noise * _NEGLIGIBLE * time_s)
+            beyond = values - self.codes.values[kept].min(axis=0)
+            deviation_s = np.maximum(fit.deviation_s(beyond, mean_s), fit.noise * _NEGLIGIBLE * time_s)
             deviations_off.append(np.abs(mean_s - time_s) / deviation_s)
         rows = np.concatenate([left for _, left in splits])
         return _LeftOut(rows, np.concatenate(errors), np.concatenate(deviations_off))
@@ -273,6 +278,7 @@ def _model(
         form=form.name,
         fit=fit,
         widening=widening,
+        usual_s=float(np.median(rows.time_s)),
         groups=rows.codes.groups,
         main=rows.codes.main,
         lowest=rows.codes.values.min(axis=0),
@@ -312,6 +318,7 @@ def _restored(values: Mapping[str, Any]) -> ArchitectureModel:
         form=str(values["form"]),
         fit=fit,
         widening=float(values["widening"]),
+        usual_s=float(values["usual_s"]),
         groups=groups,
         main=int(values["main"]),
         lowest=lowest,

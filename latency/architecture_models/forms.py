@@ -44,7 +44,8 @@ class SumForm(Form):
         """Learn from all columns; the constant is part of the sum."""
         centre, middle_s = codes.values.mean(axis=0), float(time_s.mean())
         weight_s = np.linalg.lstsq(codes.values - centre, time_s - middle_s, rcond=None)[0]
-        return LinearFit(middle_s - float(centre @ weight_s), weight_s, np.zeros_like(weight_s), _ROUNDING)
+        variance_s2 = _unseen_variance_s2(codes, weight_s, len(weight_s))
+        return LinearFit(middle_s - float(centre @ weight_s), weight_s, variance_s2, _ROUNDING)
 
 
 @final
@@ -67,7 +68,7 @@ class AdditiveForm(Form):
         left_s = time_s - middle_s - away @ weight_s[: codes.main]
         degrees = max(len(time_s) - 1 - float(np.trace(inverse @ (away.T @ away))), 1.0)
         deviation_s = float(left_s @ left_s / degrees) ** 0.5
-        variance_s2 = np.where(np.ptp(codes.values, axis=0) == 0, np.mean(weight_s**2), 0.0)
+        variance_s2 = _unseen_variance_s2(codes, weight_s, codes.main)
         offset_s = middle_s - float(centre @ weight_s[: codes.main])
         return LinearFit(offset_s, weight_s, variance_s2, deviation_s / middle_s)
 
@@ -90,6 +91,19 @@ class GroupedForm(Form):
 def forms_of(codes: ArchitectureCodes, time_s: Array, order: Array | None) -> tuple[Form, ...]:
     """Forms of latencies that are measured, the plainest first."""
     return AdditiveForm(codes, time_s), GroupedForm(codes, time_s, order)
+
+
+def _unseen_variance_s2(codes: ArchitectureCodes, weight_s: Array, fitted: int) -> Array:
+    """Variance of each weight, shape (columns,): a column that never varied may matter as much as others do.
+
+    Args:
+        codes: what was learned from.
+        weight_s: seconds for each unit of each column, shape (columns,).
+        fitted: how many leading columns have a weight.
+    """
+    varied = np.ptp(codes.values, axis=0) > 0
+    known_s = weight_s[:fitted][varied[:fitted]]
+    return np.where(varied, 0.0, known_s @ known_s / max(len(known_s), 1))
 
 
 def _best_penalty(main: Array, time_s: Array) -> float:

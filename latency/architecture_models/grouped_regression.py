@@ -63,9 +63,17 @@ class LinearFit:
         """Latencies of codes, shape (n,), in seconds; never below 0."""
         return np.maximum(self.offset_s + values @ self.weight_s, 0.0)
 
-    def deviation_s(self, values: Array, mean_s: Array) -> Array:
-        """Standard deviations of latencies whose means are ``mean_s``, shape (n,), in seconds."""
-        return np.sqrt((self.noise * mean_s) ** 2 + values**2 @ self.variance_s2)
+    def deviation_s(self, beyond: Array, mean_s: Array, widening: float = 1.0) -> Array:
+        """Standard deviations of latencies, shape (n,), in seconds.
+
+        Args:
+            beyond: how far codes are from the least that was learned from, shape (n, columns); only columns that never
+                varied count.
+            mean_s: means of the latencies, shape (n,), in seconds.
+            widening: by which factor the noise is wider than the fit has it. What it is found from says nothing of
+                columns that never varied, whose variance stays as it is.
+        """
+        return np.sqrt((widening * self.noise * mean_s) ** 2 + beyond**2 @ self.variance_s2)
 
     def times(self, factor: float) -> LinearFit:
         """The fit of latencies that are all ``factor`` times as long."""

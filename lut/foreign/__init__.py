@@ -5,6 +5,7 @@ ProxylessNAS, Once-for-All, FBNet and FasterSeg have published such tables; CSV 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def format_of(path: Path, name: str = "auto") -> Format:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise WrongUse(f"{path} cannot be read ({error.strerror}). Name a file that exists.") from error
     if head.startswith(b'{"schema":'):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, TypeAlias, final
+from typing import ClassVar, TypeAlias, TypeVar, final
 
 from devices import WrongUse
 from latency import Environment, Estimate, Source, Workload
@@ -134,6 +134,32 @@ class Format(abc.ABC):
         ends = f"{path.resolve().parent.name}/{path.name}".lower()
         found = (origin for pattern, origin in self.published if re.search(pattern, ends))
         return replace(next(found, Origin(path.name)), file=path.name).stated(statement)
+
+
+def refusal_of_any_key(row: KnownRow) -> str:
+    """Why a file of keys and times alone cannot say ``row``, whatever its key; empty when it can."""
+    if row.estimate is None:
+        return "the format has no way to say that something failed"
+    if row.estimate.source == "predicted":
+        return "the format has no way to say that a time was predicted"
+    return ""
+
+
+_Spelled = TypeVar("_Spelled")
+
+
+def reads_back(
+    workload: Workload, spell: Callable[[Workload], _Spelled | None], read: Callable[[_Spelled], Workload | None]
+) -> bool:
+    """Whether what ``spell`` makes of a workload is read as the same workload again.
+
+    Attributes come from a table, so they may be missing, of other kinds, or more than the format has words for.
+    """
+    try:
+        spelled = spell(workload)
+        return spelled is not None and read(spelled) == workload
+    except (KeyError, IndexError, TypeError, ValueError, WrongUse):
+        return False
 
 
 def text_of(path: Path) -> str:

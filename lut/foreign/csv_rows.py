@@ -23,18 +23,23 @@ class CsvRows(Format):
 
     def looks_like(self, head: bytes) -> bool:
         """Whether the first line names the columns that must be there."""
-        first = head.decode("utf-8-sig", errors="replace").partition("\n")[0]
-        return set(REQUIRED) <= {name.strip() for name in next(csv.reader([first]), [])}
+        if b"\0" in head:
+            return False  # It is no text, such as Parquet, whose head may hold the same names.
+        first = head.decode("utf-8-sig", errors="replace").splitlines()[:1]
+        try:
+            return set(REQUIRED) <= {name.strip() for name in next(csv.reader(first), [])}
+        except csv.Error:
+            return False
 
     def read(self, path: Path, statement: Statement, tell: Tell) -> Iterator[ForeignRow | Problem]:
         """The rows in order; see ``Format.read``."""
         text = text_of(path)
-        lines = text.count("\n")
+        lines = sum(1 for _ in io.StringIO(text, newline=""))
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        names = [name.strip() for name in next(reader, [])]
-        refuse_other_columns(names, path)
         origin_of = origins(self.origin(path, Statement()), statement)
         try:
+            names = [name.strip() for name in next(reader, [])]
+            refuse_other_columns(names, path)
             for found in reader:
                 where = f"line {reader.line_num}"
                 tell(reader.line_num, lines)

@@ -18,7 +18,17 @@ from typing import Any, final
 
 from devices import Device, WrongUse
 from latency import Value, Workload
-from lut.foreign.contract import ForeignRow, Format, KnownRow, Problem, Tell, in_units, text_of
+from lut.foreign.contract import (
+    ForeignRow,
+    Format,
+    KnownRow,
+    Problem,
+    Tell,
+    in_units,
+    reads_back,
+    refusal_of_any_key,
+    text_of,
+)
 from lut.foreign.origins import Origin, Statement
 
 _PREFIX = "fasterseg."
@@ -111,11 +121,13 @@ class FasterSeg(Format):
 
     def refusal(self, row: KnownRow) -> str:
         """Why there is no key for ``row``."""
-        if row.estimate is None:
-            return "the format has no way to say that something failed"
-        if row.workload.batch != 1:
+        workload = row.workload
+        if why := refusal_of_any_key(row):
+            return why
+        if workload.batch != 1:
             return "its keys are for a batch of 1"
-        return "" if self.key(row.workload) else f"it has no key for {row.workload.operator}"
+        is_said = reads_back(workload, self.key, lambda key: self.workload(key, workload.precision))
+        return "" if is_said else f"it has no key for such {workload.operator} workloads"
 
     def write(self, rows: Iterable[KnownRow], path: Path) -> None:
         """Write the time under each key, in the order of keys."""
@@ -128,7 +140,7 @@ def _pairs(path: Path) -> list[tuple[str, Any]]:
     try:
         # A plain dictionary would keep the last of repeated keys and say nothing.
         found: Any = json.loads(text_of(path), object_pairs_hook=tuple)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUse(f"{path} is no JSON: {error}. Mend it there.") from error
     if not isinstance(found, tuple):
         raise WrongUse(f"{path} must hold an object of keys and times; it holds a {type(found).__name__}.")

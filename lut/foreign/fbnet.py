@@ -21,7 +21,18 @@ from typing import Any, final
 
 from devices import Device, WrongUse
 from latency import Shape, Value, Workload
-from lut.foreign.contract import ForeignRow, Format, KnownRow, Problem, Tell, in_units, text_of
+from lut.foreign.contract import (
+    ForeignRow,
+    Format,
+    KnownRow,
+    Problem,
+    Tell,
+    in_units,
+    reads_back,
+    refusal_of_any_key,
+    text_of,
+)
+from lut.foreign.judging import number as number_of
 from lut.foreign.origins import Origin, Statement
 
 _PREFIX = "caffe2."
@@ -70,7 +81,7 @@ class FbNet(Format):
             try:
                 record = _record(line)
                 workload = workload_of(record, statement.precision)
-            except (ValueError, WrongUse) as error:
+            except (ValueError, RecursionError, WrongUse) as error:
                 yield Problem(f"line {number}", _in_words(error))
                 continue
             device = str(record.get("device") or "")
@@ -80,9 +91,12 @@ class FbNet(Format):
 
     def refusal(self, row: KnownRow) -> str:
         """Why there is no record for ``row``."""
-        if row.estimate is None:
-            return "the format has no way to say that something failed"
-        return "" if row.workload.operator.startswith(_PREFIX) else "it is no operator of Caffe2"
+        if why := refusal_of_any_key(row):
+            return why
+        if not row.workload.operator.startswith(_PREFIX):
+            return "it is no operator of Caffe2"
+        is_said = reads_back(row.workload, _line, lambda line: workload_of(_record(line)))
+        return "" if is_said else f"it has no record for such {row.workload.operator} workloads"
 
     def write(self, rows: Iterable[KnownRow], path: Path) -> None:
         """Write a record for each, with the median alone: nobody has measured the other percentiles."""
@@ -129,6 +143,10 @@ def record_of(workload: Workload) -> dict[str, Any]:
         "input_shapes": _numbers(values["shapes"]),
         "input_dtypes": _numbers(values["types"])[0],
     }
+
+
+def _line(workload: Workload) -> str:
+    return json.dumps(record_of(workload), allow_nan=False)
 
 
 def _record(line: str) -> dict[str, Any]:
@@ -189,10 +207,10 @@ def _input(sizes: Sequence[int], *, is_nhwc: bool) -> tuple[int, Shape]:
 
 def _deviation(times: Mapping[int, Any]) -> float | None:
     """Standard deviation in microseconds; None where the percentiles do not tell one."""
-    low, high = times[10], times[90]
-    if not all(isinstance(time, int | float) and math.isfinite(time) and time > 0 for time in (low, high)):
+    low, high = number_of(times[10]), number_of(times[90])
+    if low is None or high is None or not (0 < low < math.inf and 0 < high < math.inf):
         return None  # Percentiles that are not known are 0 in FBNet's schema.
-    return float(high - low) / _Z10_TO_90
+    return (high - low) / _Z10_TO_90
 
 
 def _origin(device: str, path: Path, statement: Statement) -> Origin:

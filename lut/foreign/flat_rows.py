@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from devices import Device, WrongUse
 from latency import PRECISION_BYTES, Workload
 from lut.foreign.contract import ForeignRow, KnownRow, Problem, in_units
-from lut.foreign.judging import number
+from lut.foreign.judging import FAILED, number
 from lut.foreign.origins import UNKNOWN, Origin, Statement
 
 Cell: TypeAlias = str | float | int | bool | None
@@ -64,7 +65,24 @@ COLUMNS: Mapping[str, Column] = {
 _ORIGIN = ("precision", *tuple(COLUMNS)[tuple(COLUMNS).index("device") :])
 """Columns that tell where a row comes from."""
 
-_DETAILS = tuple(f.name for f in fields(Device) if f.name not in ("kind", "name", "architecture"))
+_DETAILS: Mapping[str, type[str | int]] = {
+    "family": str,
+    "features": str,
+    "cores": int,
+    "memory_bytes": int,
+    "l3_cache_bytes": int,
+    "system": str,
+}
+"""What may be known of a device beside its kind, name and architecture."""
+
+_MOST_LEVELS = 32
+"""Objects and lists that may stand inside each other in a cell; a workload of whole networks has fewer than ten."""
+
+_SHAPES = re.compile(r"(?:\s*\d{1,9}\s*(?:[x+](?!$)|$))+", re.ASCII)
+"""Sizes joined by x and +. Python alone would read 1_0 as 10."""
+
+_MOST_SHOWN = 80
+"""So many characters of a damaged cell are enough to find it."""
 
 
 class BadCellError(ValueError):
@@ -140,8 +158,6 @@ def _row(values: Mapping[str, Cell], where: str, origin: Origin) -> ForeignRow:
             "batch": _whole(values, "batch", 1),
         }
     )
-    failed = str(values.get("failure") or "").partition(": ")
-    is_failed = bool(failed[0]) and _is_empty(values.get("mean_ms"))
     # Nobody here measured what a file tells, whatever it says of itself; only a prediction stays one.
     return ForeignRow(
         f"{where}, {workload.describe()}",
@@ -149,10 +165,19 @@ def _row(values: Mapping[str, Cell], where: str, origin: Origin) -> ForeignRow:
         origin,
         values.get("mean_ms"),
         values.get("deviation_ms"),
-        failed=(failed[0], failed[2]) if is_failed else None,
+        failed=_failed(values),
         source="predicted" if values.get("source") == "predicted" else "reported",
         is_inside=str(values.get("inside")).lower() != "false",
     )
+
+
+def _failed(values: Mapping[str, Cell]) -> tuple[str, str] | None:
+    """Stage and reason of a row that says that it failed."""
+    stage, _, reason = str(values.get("failure") or "").partition(": ")
+    time = values.get("mean_ms")
+    if stage and not (_is_empty(time) or number(time) == FAILED):
+        raise BadCellError(f"it has both the time {time} and the failure {values['failure']!r}; one of them is wrong")
+    return (stage, reason) if stage else None
 
 
 def origins(base: Origin, statement: Statement) -> Callable[[Mapping[str, Cell]], Origin]:
@@ -179,19 +204,34 @@ def _origin(values: Mapping[str, Cell], base: Origin) -> Origin:
         kind, name, architecture = (
             str(values.get(part) or UNKNOWN) for part in ("device_kind", "device", "architecture")
         )
-        details = _object(values, "device_details")
-        if unknown := sorted(set(details) - set(_DETAILS)):
-            raise BadCellError(f"its device_details has the names {unknown}; known are {sorted(_DETAILS)}")
-        device = Device(kind, name, architecture, **details)
+        device = Device(kind, name, architecture, **_details(values))
     return replace(
         base,
         device=device or base.device,
         runtime=str(values.get("runtime") or "") or base.runtime,
-        versions=_object(values, "versions"),
+        versions=_texts(values, "versions"),
         threads=_whole(values, "threads", None),
-        options=_object(values, "options"),
+        options=_texts(values, "options"),
         precision=str(values.get("precision") or "") or base.precision,
     )
+
+
+def _details(values: Mapping[str, Cell]) -> dict[str, Any]:
+    found = _object(values, "device_details")
+    if unknown := sorted(set(found) - set(_DETAILS)):
+        raise BadCellError(f"its device_details has the names {unknown}; known are {sorted(_DETAILS)}")
+    for name, detail in found.items():
+        if type(detail) is not _DETAILS[name]:
+            kind = "text" if _DETAILS[name] is str else "a whole number"
+            raise BadCellError(f"its device_details must have {kind} as {name}; got {detail!r}")
+    return found
+
+
+def _texts(values: Mapping[str, Cell], name: str) -> dict[str, str]:
+    found = _object(values, name)
+    if other := [text for text in found.values() if not isinstance(text, str)]:
+        raise BadCellError(f'its {name} must hold texts such as {{"torch": "2.4"}}; got {other[0]!r}')
+    return found
 
 
 def _required(values: Mapping[str, Cell], name: str) -> str:
@@ -206,10 +246,9 @@ def _is_empty(value: Cell) -> bool:
 
 def _shapes(text: str) -> list[list[int]]:
     """``3x224x224+8x7x7`` as lists of sizes; ``Workload`` refuses those that are impossible."""
-    try:
-        return [[int(size) for size in shape.split("x")] for shape in text.split("+")]
-    except ValueError:
-        raise BadCellError(f"its inputs must be like 3x224x224, or 8x14x14+8x7x7 for two; got {text!r}") from None
+    if not _SHAPES.fullmatch(text):
+        raise BadCellError(f"its inputs must be like 3x224x224, or 8x14x14+8x7x7 for two; got {_short(text)}")
+    return [[int(size) for size in shape.split("x")] for shape in text.split("+")]
 
 
 def _object(values: Mapping[str, Cell], name: str) -> dict[str, Any]:
@@ -217,11 +256,22 @@ def _object(values: Mapping[str, Cell], name: str) -> dict[str, Any]:
         return {}
     try:
         found: Any = json.loads(str(values[name]))
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
-        raise BadCellError(f'its {name} must be a JSON object such as {{"kernel": 3}}; got {values[name]!r}')
+    if not isinstance(found, dict) or _is_deeper(found, _MOST_LEVELS):
+        raise BadCellError(f'its {name} must be a JSON object such as {{"kernel": 3}}; got {_short(values[name])}')
     return found
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether more than so many objects and lists stand inside each other."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(part, levels - 1) for part in parts)
+
+
+def _short(value: Cell) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 _Default = TypeVar("_Default", int, None)
@@ -231,8 +281,8 @@ def _whole(values: Mapping[str, Cell], name: str, default: _Default) -> int | _D
     if _is_empty(values.get(name)):
         return default
     found = number(values[name])
-    if found is None or not found.is_integer():
-        raise BadCellError(f"its {name} must be a whole number; got {values[name]!r}")
+    if found is None or not found.is_integer() or found < 1:
+        raise BadCellError(f"its {name} must be a whole number of at least 1; got {values[name]!r}")
     return int(found)
 
 

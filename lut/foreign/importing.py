@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from devices import WrongUse
 from latency import Environment, Estimate, Failure
@@ -15,6 +16,7 @@ from lut.foreign.contract import ForeignRow, Format, Problem, Tell
 from lut.foreign.judging import NoTimeError, estimate_of, is_failure_mark
 from lut.foreign.origins import Origin, Statement
 from lut.rows import Key, Unmeasured
+from lut.table import IMPORTED, Table
 from lut.table_file import TableWriter
 
 _LEAST_WHOLE = 3
@@ -25,6 +27,9 @@ _WHOLE_TOLERANCE = 1e-9
 
 _UNIFORM = math.sqrt(12)
 """A clock of step r is off by a standard deviation of r / sqrt(12), because its error is uniform over one step."""
+
+_SAME = 1e-9
+"""Times within this of each other, relatively, are the same: milliseconds and variances are rounded when written."""
 
 _EXAMPLES = 3
 
@@ -57,10 +62,21 @@ class Imported:
 
 
 class Stored(NamedTuple):
-    """How many rows were written, and of how many the table knew as much or more."""
+    """What became of the rows of a file.
+
+    Attributes:
+        written: how many are new, and were written.
+        known: how many the table has already.
+        refused: how many say otherwise than the table, which knows better: what was tried here goes before what others
+            report, a reported time before a predicted one, and any time before a failure that others report.
+    """
 
     written: int
     known: int
+    refused: int
+
+
+_Standing: TypeAlias = Literal["new", "known", "refused"]
 
 
 _Kept: TypeAlias = Unmeasured | Failure
@@ -119,7 +135,7 @@ def read_foreign(
 
 
 def store(imported: Imported, writer: TableWriter, tell: Tell = lambda done, of: None) -> Stored:
-    """Write what a file gave to a table. What was measured or failed here keeps its row, and no row is written twice.
+    """Write what a file gave to a table. What the table knows better keeps its row, and no row is written twice.
 
     Args:
         imported: what a file gave.
@@ -130,14 +146,15 @@ def store(imported: Imported, writer: TableWriter, tell: Tell = lambda done, of:
         OSError: the disk is full or gone.
     """
     table = writer.table
-    times = [row for row in imported.rows if row.key not in table and not _is_known(writer, row)]
-    failures = [row for row in imported.failures if Key(row.workload.digest, row.environment.digest) not in table]
-    writer.add_estimates(times)
-    for number, failure in enumerate(failures, 1):
+    times = [(row, _standing_of_time(table, row)) for row in imported.rows]
+    failures = [(failure, _standing_of_failure(table, failure)) for failure in imported.failures]
+    writer.add_estimates(row for row, standing in times if standing == "new")
+    new = [failure for failure, standing in failures if standing == "new"]
+    for number, failure in enumerate(new, 1):
         writer.append(failure)  # Waits for the disk, each time.
-        tell(number, len(failures))
-    written = len(times) + len(failures)
-    return Stored(written, len(imported.rows) + len(imported.failures) - written)
+        tell(number, len(new))
+    counts = Counter(standing for _, standing in (*times, *failures))
+    return Stored(counts["new"], counts["known"], counts["refused"])
 
 
 def _explained(problem: Problem, others: Collection[Format]) -> Problem:
@@ -162,7 +179,7 @@ def _problem(row: ForeignRow, repeats: Mapping[int, str], per_s: int) -> Problem
 
 
 def _kept(row: ForeignRow, environment: Environment, per_s: int) -> _Kept:
-    failed = row.failed or (("import", _MARK) if is_failure_mark(row) else None)
+    failed = row.failed or ((IMPORTED, _MARK) if is_failure_mark(row) else None)
     if failed is not None:
         return Failure(row.workload, environment, *failed, datetime.now(UTC).isoformat(timespec="seconds"))
     return Unmeasured(row.workload, environment, estimate_of(row, per_s))
@@ -200,14 +217,32 @@ def _coarse(row: Unmeasured, resolution_s: float | None) -> Unmeasured:
     return row._replace(estimate=replace(row.estimate, standard_deviation_s=deviation_s))
 
 
-def _is_known(writer: TableWriter, row: Unmeasured) -> bool:
-    known = writer.table.estimate(row.workload, row.environment)
-    return known is not None and _numbers(known) == _numbers(row.estimate)
+def _standing_of_time(table: Table, row: Unmeasured) -> _Standing:
+    known = table.estimate(row.workload, row.environment)
+    if known is not None and _is_same(known, row.estimate):
+        return "known"
+    is_less = known is not None and (known.source, row.estimate.source) == ("reported", "predicted")
+    return "refused" if is_less or not table.takes(row) else "new"
 
 
-def _numbers(estimate: Estimate) -> tuple[object, ...]:
-    """What two equal estimates share; unlike NaN, its text is equal to itself."""
-    return estimate.mean_s, str(estimate.standard_deviation_s), estimate.source, estimate.is_inside
+def _standing_of_failure(table: Table, failure: Failure) -> _Standing:
+    if not table.is_known(failure.workload, failure.environment):
+        return "new"
+    return "known" if isinstance(table.outcome(failure.workload, failure.environment), Failure) else "refused"
+
+
+def _is_same(one: Estimate, other: Estimate) -> bool:
+    """Whether two say the same, whoever took the time; a predicted time is another than one that was taken."""
+    return (
+        (one.source == "predicted", one.is_inside) == (other.source == "predicted", other.is_inside)
+        and math.isclose(one.mean_s, other.mean_s, rel_tol=_SAME)
+        and _is_same_deviation(one.standard_deviation_s, other.standard_deviation_s)
+    )
+
+
+def _is_same_deviation(one_s: float, other_s: float) -> bool:
+    """Unlike NaN, what nobody knows is the same as what nobody knows."""
+    return (math.isnan(one_s) and math.isnan(other_s)) or math.isclose(one_s, other_s, rel_tol=_SAME)
 
 
 def _nothing_good(path: Path, form: Format, problems: Sequence[Problem]) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 
 from latency import Estimate
 from lut.foreign.contract import ForeignRow
 
 FAILED = -1.0
 """What many tools write for a time when profiling failed."""
+
+_NUMBER = re.compile(
+    r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|\.?inf|infinity|\.?nan)\s*", re.ASCII | re.IGNORECASE
+)
+"""How JSON, YAML and spreadsheets spell a number. Python reads more, such as ``1_5``, which is a slip and no 15."""
 
 
 class NoTimeError(ValueError):
@@ -19,9 +25,11 @@ def number(value: object) -> float | None:
     """A value as a number, NaN and infinities included; None when it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return None
     try:
         # YAML writes a dot before what Python reads without one.
-        return float(value.strip().replace(".nan", "nan").replace(".inf", "inf") if isinstance(value, str) else value)
+        return float(value.lower().replace(".nan", "nan").replace(".inf", "inf") if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
 

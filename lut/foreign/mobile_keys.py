@@ -110,7 +110,8 @@ def block_key(workload: Workload, block: Mapping[str, Value], fields: Mapping[st
     """The key of a block with these fields."""
     channels, height, width = workload.inputs[0]
     stride = block["stride"]
-    assert isinstance(stride, int)
+    if not isinstance(stride, int) or stride < 1:
+        raise BadKeyError(f"must have a whole stride of at least 1; got {stride!r}")
     output = f"{-(-height // stride)}x{-(-width // stride)}x{block['channels']}"
     said = "".join(f"-{name}:{value}" for name, value in fields.items())
     return f"expanded_conv-input:{height}x{width}x{channels}-output:{output}{said}"

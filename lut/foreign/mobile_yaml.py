@@ -16,7 +16,17 @@ from typing import Any, NamedTuple, final
 
 from devices import NotAvailable, WrongUse
 from latency import Workload
-from lut.foreign.contract import ForeignRow, Format, KnownRow, Problem, Tell, in_units, text_of
+from lut.foreign.contract import (
+    ForeignRow,
+    Format,
+    KnownRow,
+    Problem,
+    Tell,
+    in_units,
+    reads_back,
+    refusal_of_any_key,
+    text_of,
+)
 from lut.foreign.mobile_keys import KEY, BadKeyError
 from lut.foreign.origins import Statement
 
@@ -90,11 +100,13 @@ class MobileYaml(Format):
     @final
     def refusal(self, row: KnownRow) -> str:
         """Why there is no key for ``row``."""
-        if row.estimate is None:
-            return "the format has no way to say that something failed"
-        if row.workload.batch != 1:
+        workload = row.workload
+        if why := refusal_of_any_key(row):
+            return why
+        if workload.batch != 1:
             return "its keys are for a batch of 1"
-        return "" if self.key(row.workload) else f"it has no key for such {row.workload.operator} workloads"
+        is_said = reads_back(workload, self.key, lambda key: self.workload(key, workload.precision))
+        return "" if is_said else f"it has no key for such {workload.operator} workloads"
 
     @final
     def write(self, rows: Iterable[KnownRow], path: Path) -> None:
@@ -124,12 +136,21 @@ def entries(path: Path, tell: Tell) -> Iterator[Entry]:
             raise WrongUse(f"{path} has no keys at its top. A table has a key for each row.")
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
-                return
+                break
             tell(event.start_mark.index, len(text))
             line, key = event.start_mark.line + 1, _text(event, events)
             yield _entry(line, key, next(events), events)
+        _refuse_another_document(next(events, None), path)
     except yaml.YAMLError as error:
         raise WrongUse(f"{path} is no YAML: {' '.join(str(error).split())}. Mend it there.") from error
+
+
+def _refuse_another_document(event: Any, path: Path) -> None:
+    if event is not None:
+        raise WrongUse(
+            f"{path} must be one YAML document; at line {event.start_mark.line + 1} another one begins. Take out the "
+            "'---' between them where their rows belong together, else make it two files."
+        )
 
 
 def _entry(line: int, key: str, event: Any, events: Iterator[Any]) -> Entry:

@@ -148,7 +148,8 @@ def _show_imported(imported: Imported, stored: Stored | None, file: Path, out: P
         _show_lines([f"{problem.where}: {problem.reason}" for problem in imported.problems])
     if stored is not None:
         known = f", {stored.known} known already" if stored.known else ""
-        print(f"{out}: {stored.written} rows added{known}")
+        refused = f", {stored.refused} not taken because the table knows better" if stored.refused else ""
+        print(f"{out}: {stored.written} rows added{known}{refused}")
 
 
 def _counts(imported: Imported) -> str:
@@ -170,6 +171,7 @@ def _imported_json(imported: Imported, stored: Stored | None) -> dict[str, Any]:
         "failures": len(imported.failures),
         "written": 0 if stored is None else stored.written,
         "known": 0 if stored is None else stored.known,
+        "refused": 0 if stored is None else stored.refused,
         "environments": [origin.environment().to_json() for origin in imported.origins],
         "evidence": [origin.evidence for origin in imported.origins],
         "not_known": list(imported.unknown()),

@@ -98,8 +98,10 @@ def _json(out: Path, sources: SourceTimes, summary: TransferSummary) -> dict[str
         "sources": [environment.describe() for environment in sources.environments],
         "blocks": len(sources.workloads),
         "not_in_all_sources": sources.left_out,
+        "unknown_operator_or_attributes": sources.unbuildable,
         "measured": len(summary.measured),
         "predicted": len(summary.predicted),
+        "reported_kept": summary.kept,
         "failed": len(summary.fill.failures),
         "expected_error": None if left_out is None else left_out.mean_error,
         "left_out_in_interval": None if left_out is None else left_out.coverage,
@@ -114,6 +116,8 @@ def _show(out: Path, sources: SourceTimes, summary: TransferSummary) -> None:
     rows = [("measured here", str(len(summary.measured)))]
     if summary.predicted:
         rows.append(("predicted", f"{len(summary.predicted)}, {milliseconds(total_s)} together"))
+    if summary.kept:
+        rows.append(("reported by others, kept", str(summary.kept)))
     if summary.fill.failures:
         rows.append(("failed here", str(len(summary.fill.failures))))
     width = _interval(summary)
@@ -134,6 +138,11 @@ def _next_steps(out: Path, sources: SourceTimes, summary: TransferSummary) -> li
         lines.append(
             f"{sources.left_out} blocks are not in all tables and were left out; profile-device with the --out of the "
             "tables that lack them measures them there."
+        )
+    if sources.unbuildable:
+        lines.append(
+            f"{sources.unbuildable} blocks of the tables have operators or attributes that cannot be built here, and "
+            "were left out."
         )
     if summary.predicted:
         lines.append(

@@ -12,6 +12,7 @@ import pytest
 from devices import WrongUse
 from latency import DummyProfiler, Environment, Estimate, Failure, Measurement, Workload, operator_of
 from lut import SourceTimes, Start, Table, TransferSummary, appending, fill_from_sources, in_this_process
+from lut.rows import Unmeasured
 from tests.contracts.examples import DEVICE, ENVIRONMENT, QUICK, RUNTIME, block, failure, idle, measurement, network
 
 BLOCKS = tuple(block(8 * c, expansion=e, kernel=k) for c in range(1, 6) for e in (1, 3, 6) for k in (3, 5))
@@ -134,6 +135,41 @@ def test_networks_failures_and_predictions_are_no_source() -> None:
     table.add_estimate(BLOCKS[11], another("a"), Estimate(1e-3, 1e-4, "predicted"))
     table.add_estimate(BLOCKS[12], another("a"), Estimate(1e-3, float("nan"), "reported"))
     assert set(SourceTimes.of({"a": table}, "fp32").workloads) == {*BLOCKS[:10], BLOCKS[12]}
+
+
+def as_published(workload: Workload) -> Workload:
+    """The same under a name of somebody else's."""
+    return replace(workload, operator="mbconv")
+
+
+def test_blocks_that_cannot_be_built_are_left_out_and_counted() -> None:
+    table = table_of("a", 1e-10, 1e-6, BLOCKS[:10])
+    foreign = [as_published(BLOCKS[0]), replace(BLOCKS[1], attributes={"kernel": 3}), as_published(BLOCKS[2])]
+    for workload in (*foreign, replace(foreign[0], precision="fp16")):
+        table.add_estimate(workload, another("a"), Estimate(1e-3, float("nan"), "reported"))
+    sources = SourceTimes.of({"a": table, "b": TABLES["b"]}, "fp32")
+    assert set(sources.workloads) == set(BLOCKS[:10])
+    assert (sources.unbuildable, sources.left_out) == (3, 20)
+
+
+def test_a_table_of_foreign_blocks_alone_is_refused_with_its_name_and_operators() -> None:
+    table = Table()
+    for workload in BLOCKS[:5]:
+        table.add_estimate(as_published(workload), another("x"), Estimate(1e-3, float("nan"), "reported"))
+    with pytest.raises(WrongUse, match=r"published\.jsonl has times of mbconv alone"):
+        SourceTimes.of({"a": TABLES["a"], "published.jsonl": table}, "fp32")
+
+
+def test_what_others_reported_of_the_new_device_is_never_predicted_over(tmp_path: Path) -> None:
+    path, reported = tmp_path / "new.jsonl", Estimate(1e-3, float("nan"), "reported")
+    first, table = transferred(tmp_path / "first.jsonl")
+    told = list(first.predicted)[:3]
+    with appending(path) as writer:
+        writer.add_estimates(Unmeasured(w, table.environment(), reported) for w in told)
+    summary, after = transferred(path)
+    assert {known(after, w).source for w in told} == {"reported"}
+    assert summary.kept == 3
+    assert set(summary.predicted) == set(first.predicted) - set(told)
 
 
 def test_two_tables_of_one_device_are_refused() -> None:

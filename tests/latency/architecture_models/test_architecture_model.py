@@ -77,6 +77,30 @@ def test_what_was_never_seen_is_outside_and_less_certain() -> None:
     assert found.standard_deviation_s[has_new].min() > found.standard_deviation_s[~has_new].max()
 
 
+def test_a_sum_is_as_uncertain_of_what_was_never_seen_as_blocks_differ() -> None:
+    seen, asked = codes(200, candidates=CANDIDATES - 1), codes(50, 1)
+    model = fit_architectures(seen, sums_s(seen))
+    found = model.estimate(asked)
+    assert model.form == "sum"
+    has_new = asked.values[:, -1] > 0
+    deviations_off = (found.mean_s - sums_s(asked))[has_new] / found.standard_deviation_s[has_new]
+    assert 0.5 < np.sqrt(np.mean(deviations_off**2)) < 2
+    assert found.standard_deviation_s[has_new].min() > 1e-4 > 1e-9 > found.standard_deviation_s[~has_new].max()
+
+
+def test_a_unit_without_choice_makes_nothing_uncertain() -> None:
+    fixed = [ArchitectureCodes.of({"pick": codes(200, s).values[:, :24], "stem": np.ones((200, 1))}) for s in (0, 1)]
+    found = fit_architectures(fixed[0], sums_s(codes(200))).estimate(fixed[1])
+    assert found.standard_deviation_s.max() < 1e-9
+
+
+def test_a_latency_that_is_predicted_to_be_0_is_not_certain() -> None:
+    amount = ArchitectureCodes.of({"amount": np.linspace(1, 10, 100)[:, None]})
+    model = fit_architectures(amount, measured_s(codes(100)) * np.linspace(0.1, 1, 100))
+    found = model.estimate(ArchitectureCodes.of({"amount": np.array([[-100.0]])}))
+    assert found.mean_s[0] == 0 < found.standard_deviation_s[0]
+
+
 def test_architectures_of_other_columns_are_refused() -> None:
     model = fit_architectures(codes(60), sums_s(codes(60)))
     other = ArchitectureCodes.of({"pick": codes(9).values})

@@ -17,6 +17,13 @@ def test_a_sum_is_found_to_the_last_digits_though_its_columns_repeat_each_other(
     assert fit.mean_s(CODES.values[60:]) == pytest.approx(TIMES_S[60:], rel=1e-13)
 
 
+def test_a_sum_knows_nothing_of_columns_that_never_varied() -> None:
+    extended = np.column_stack([CODES.values, np.zeros(len(CODES))])
+    fit = SumForm().fit(ArchitectureCodes.of({"pick": extended}), TIMES_S, None)
+    assert fit.variance_s2[-1] == pytest.approx(np.mean(fit.weight_s[:-1] ** 2))
+    assert not fit.variance_s2[:-1].any()
+
+
 def test_the_additive_form_is_ridge_on_the_main_columns() -> None:
     form = AdditiveForm(CODES, NOISY_S)
     fit = form.fit(CODES, NOISY_S, None)

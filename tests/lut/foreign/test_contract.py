@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from devices import WrongUse
+from latency import Estimate, Workload
 from lut.foreign import CsvRows, KnownRow, OnceForAll, Statement
-from lut.foreign.contract import in_units, text_of
+from lut.foreign.contract import in_units, reads_back, refusal_of_any_key, text_of
 from tests.contracts.examples import ENVIRONMENT, block
 
 
@@ -39,3 +40,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(WrongUse, match="no UTF-8"):
         text_of(tmp_path / "a")
+
+
+def test_what_reads_back_as_something_else_or_not_at_all_is_not_said() -> None:
+    assert reads_back(block(8), Workload.to_json, Workload.from_json)
+    assert not reads_back(block(8), lambda workload: None, lambda spelled: block(8))
+    assert not reads_back(block(8), Workload.to_json, lambda spelled: block(9))
+    assert not reads_back(block(8), lambda workload: workload.attributes["missing"], lambda spelled: block(8))
+
+
+def test_a_file_of_keys_and_times_says_reported_times_alone() -> None:
+    reported, predicted = (KnownRow(block(), ENVIRONMENT, Estimate(1e-3, 0.0, s)) for s in ("reported", "predicted"))
+    assert refusal_of_any_key(reported) == ""
+    assert "predicted" in refusal_of_any_key(predicted)
+    assert "failed" in refusal_of_any_key(KnownRow(block(), ENVIRONMENT, None))

@@ -96,3 +96,33 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("", encoding="utf-8")
     with pytest.raises(WrongUse, match="must have the columns"):
         read_foreign(tmp_path / "a.csv", FORM, Statement())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"operator,inputs,mean_ms\0\n",
+        b"PAR1\0operator,inputs,mean_ms\rx\n",
+        b'"operator\rinputs\nmean_ms',
+        b"a\rb\rc\n",
+        b"\0\r\xff\n",
+    ],
+)
+def test_a_head_that_is_no_csv_does_not_look_like_one(head: bytes) -> None:
+    assert not FORM.looks_like(head)
+
+
+def test_lines_may_end_with_a_carriage_return_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"operator,inputs,mean_ms\ridentity,8x8x8,1.5\ridentity,8x8x9,2.5")
+    told: list[tuple[int, int]] = []
+    found = read_foreign(
+        tmp_path / "a.csv", format_of(tmp_path / "a.csv"), Statement(), lambda done, of: told.append((done, of))
+    )
+    assert len(found.rows) == 2
+    assert told == [(2, 3), (3, 3)]
+
+
+def test_a_heading_that_is_no_csv_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"operator,inputs,mean_ms\nidentity,8x8x8,1.5\n', encoding="utf-8")
+    with pytest.raises(WrongUse, match="is no CSV"):
+        read_foreign(tmp_path / "a.csv", FORM, Statement())

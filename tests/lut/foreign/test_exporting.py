@@ -7,10 +7,24 @@ import pytest
 from devices import WrongUse
 from latency import Environment, Estimate, Workload
 from lut import Table
-from lut.foreign import CsvRows, FasterSeg, OnceForAll, known_rows, write_foreign
+from lut.foreign import (
+    CsvRows,
+    FasterSeg,
+    FbNet,
+    Format,
+    KnownRow,
+    OnceForAll,
+    ProxylessNas,
+    known_rows,
+    write_foreign,
+)
 from tests.contracts.examples import ENVIRONMENT, OTHER_DEVICE, block, failure, measurement, skip
 
 OFA = OnceForAll()
+
+KEYED = (ProxylessNas(), OFA, FasterSeg(), FbNet())
+
+MBCONV = {"channels": 8, "kernel": 3, "stride": 1, "hidden": 6, "activation": "relu6", "skip": 0, "se": 0}
 
 
 def test_all_that_a_table_knows_is_listed_measured_rows_first() -> None:
@@ -64,3 +78,48 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="cannot be written"):
         write_foreign(Table([measurement(block(8))]), CsvRows(), tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+IMAGE = ((3, 8, 8),)
+
+DAMAGED = (
+    Workload("mbconv", IMAGE, {"channels": 8}),
+    Workload("mbconv", IMAGE, {**MBCONV, "stride": "2"}),
+    Workload("mbconv", IMAGE, {**MBCONV, "stride": 0}),
+    Workload("mbconv", IMAGE, {**MBCONV, "kernel": 4}),
+    Workload("classifier", IMAGE, {}),
+    Workload("activated_convolution", IMAGE, {"channels": 8}),
+    Workload("global_average_pool", IMAGE * 2),
+    Workload("convolution", IMAGE, {"kernel": 3, "stride": 1}),
+    Workload("convolution", IMAGE, {"channels": 8, "kernel": 3, "stride": 1, "groups": 2}),
+    Workload("fasterseg.ff", IMAGE, {"depth": 2}),
+    Workload("caffe2.Relu", IMAGE, {}),
+    Workload("caffe2.Relu", IMAGE, {"shapes": "1x3x8x9", "types": "1"}),
+    Workload("caffe2.Relu", IMAGE, {"shapes": "many", "types": "1"}),
+)
+
+
+@pytest.mark.parametrize("workload", DAMAGED, ids=Workload.describe)
+@pytest.mark.parametrize("form", KEYED, ids=lambda form: form.name)
+def test_a_workload_that_would_not_read_back_as_itself_is_refused(form: Format, workload: Workload) -> None:
+    assert form.refusal(KnownRow(workload, ENVIRONMENT, Estimate(1e-3, 0.0, "reported")))
+
+
+@pytest.mark.parametrize(
+    ("form", "workload"),
+    [
+        (OFA, Workload("global_average_pool", IMAGE)),
+        (FasterSeg(), Workload("fasterseg.ff", IMAGE)),
+        (FbNet(), Workload("caffe2.Relu", IMAGE, {"shapes": "1x3x8x8", "types": "1"})),
+    ],
+    ids=lambda value: value.name if isinstance(value, Format) else value.operator,
+)
+def test_a_predicted_time_is_named_and_not_written_as_a_reported_one(
+    form: Format, workload: Workload, tmp_path: Path
+) -> None:
+    table = Table()
+    table.add_estimate(workload, ENVIRONMENT, Estimate(1e-3, 0.0, "reported"))
+    assert write_foreign(table, form, tmp_path / "a").written == 1
+    table.add_estimate(workload, ENVIRONMENT, Estimate(1e-3, 0.0, "predicted"))
+    with pytest.raises(WrongUse, match="no way to say that a time was predicted"):
+        write_foreign(table, form, tmp_path / "a")

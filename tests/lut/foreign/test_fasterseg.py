@@ -84,3 +84,9 @@ def test_every_row_of_the_published_file_is_taken_and_every_key_comes_out_again(
     (environment,) = {row.environment.digest: row.environment for row in imported.rows}.values()
     assert (environment.device.architecture, environment.runtime.versions) == ("sm_61", {"tensorrt": "5.1.5.0"})
     assert "device" not in imported.unknown()
+
+
+def test_a_file_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(WrongUse, match="is no JSON"):
+        read_foreign(tmp_path / "a.json", FORM, Statement())

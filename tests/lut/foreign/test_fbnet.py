@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,16 @@ def test_a_line_that_is_no_record_is_refused_by_its_number(text: str, tmp_path: 
     found = imported(tmp_path / "a.json", line(record(), runtime_us_p50=5.5), "", text)
     assert [problem.where for problem in found.problems] == ["line 3"]
     assert len(found.rows) == 1
+
+
+@pytest.mark.parametrize("high", [10**400, "wide", [], True])
+def test_a_percentile_that_is_none_tells_no_deviation(high: object, tmp_path: Path) -> None:
+    (row,) = imported(
+        tmp_path / "a.json", line(record(), runtime_us_p10=1, runtime_us_p50=5.5, runtime_us_p90=high)
+    ).rows
+    assert math.isnan(row.estimate.standard_deviation_s)
+
+
+def test_a_line_nested_too_deeply_is_refused_by_its_number(tmp_path: Path) -> None:
+    found = imported(tmp_path / "a.json", line(record(), runtime_us_p50=5.5), "[" * 100_000)
+    assert [problem.where for problem in found.problems] == ["line 2"]

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from devices import WrongUse
+from devices import Device, WrongUse
 from latency import Estimate
 from lut.foreign import COLUMNS, ForeignRow, KnownRow, Problem
-from lut.foreign.flat_rows import Cell, cells, origins, refuse_other_columns, row_of
+from lut.foreign.flat_rows import _DETAILS, Cell, cells, origins, refuse_other_columns, row_of
 from lut.foreign.origins import Origin, Statement
 from tests.contracts.examples import ENVIRONMENT, block, decoder, network
 
@@ -101,8 +101,18 @@ def test_rows_that_say_the_same_share_their_origin() -> None:
         {"threads": "many"},
         {"device": "a", "device_details": '{"cpus": 3}'},
         {"versions": "1.2"},
+        {"versions": '{"torch": NaN}'},
+        {"options": '{"mode": ["fast"]}'},
+        {"device": "a", "device_details": '{"memory_bytes": [1, 2]}'},
+        {"device": "a", "device_details": '{"cores": true}'},
+        {"attributes": '{"a": ' + "[" * 400 + "]" * 400 + "}"},
+        {"attributes": "[" * 100_000},
+        {"threads": "0"},
+        {"threads": "-3"},
+        {"batch": "1_0"},
+        {"inputs": "3x8x1_0"},
     ],
-    ids=str,
+    ids=lambda change: str(change)[:60],
 )
 def test_a_cell_that_holds_something_else_is_refused(change: dict[str, Cell]) -> None:
     found = read({**LEAST, **change})
@@ -124,3 +134,26 @@ def test_an_unknown_number_of_threads_is_an_empty_cell_and_comes_back_as_none() 
     found = read(known)
     assert isinstance(found, ForeignRow)
     assert found.origin.environment() == unknown
+
+
+def test_a_row_with_a_time_and_a_failure_is_refused() -> None:
+    found = read({**LEAST, "failure": "load: not implemented"})
+    assert isinstance(found, Problem)
+    assert "both the time 1.5 and the failure" in found.reason
+
+
+def test_minus_one_beside_a_failure_is_no_time() -> None:
+    found = read({**LEAST, "mean_ms": "-1", "failure": "load: not implemented"})
+    assert isinstance(found, ForeignRow)
+    assert found.failed == ("load", "not implemented")
+
+
+def test_a_long_damaged_cell_is_shown_in_part() -> None:
+    found = read({**LEAST, "attributes": "[" * 100_000})
+    assert isinstance(found, Problem)
+    assert len(found.reason) < 200
+
+
+def test_every_detail_of_a_device_has_a_kind() -> None:
+    names = {field.name for field in fields(Device)} - {"kind", "name", "architecture"}
+    assert set(_DETAILS) == names

@@ -6,7 +6,7 @@ import pytest
 
 from devices import WrongUse
 from lut import appending
-from lut.foreign import FORMATS, find_format, format_of
+from lut.foreign import FORMATS, Statement, find_format, format_of, read_foreign
 from tests.contracts.examples import measurement
 
 STEM = "Conv-input:224x224x3-output:112x112x32:\n  mean: 4\n"
@@ -45,3 +45,19 @@ def test_a_table_is_not_imported(tmp_path: Path) -> None:
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="cannot be read"):
         format_of(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fasterseg", '{"ff_H128_W256_C128": 1.5}'),
+        ("fbnet", '{"op_type": "Relu", "input_shapes": [[1, 3, 8, 8]], "runtime_us_p50": 5.5}'),
+        ("proxylessnas", STEM),
+        ("csv", "operator,inputs,mean_ms\nidentity,8x8x8,1.5\n"),
+    ],
+)
+def test_a_byte_order_mark_hides_no_format(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(text, encoding="utf-8-sig")
+    form = format_of(tmp_path / "a")
+    assert form.name == name
+    assert len(read_foreign(tmp_path / "a", form, Statement()).rows) == 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,16 @@ def row(channels: int, time: object, deviation: object = None, origin: Origin = 
     return ForeignRow(f"row {channels}", block(channels), origin, time, deviation)
 
 
+def predicted(channels: int) -> ForeignRow:
+    return replace(row(channels, 9.5), source="predicted")
+
+
+def mean_ms(table: Table, channels: int) -> float | None:
+    """What is known of a block, rounded."""
+    found = table.estimate(block(channels), ENVIRONMENT)
+    return None if found is None else round(found.mean_s * 1e3, 6)
+
+
 def test_rows_failures_and_problems_are_told_apart_in_their_order() -> None:
     found = given(row(1, 2.5), Problem("row 2", "no key"), row(3, -1), row(4, "x"), row(5, 3.5))
     assert [r.workload for r in found.rows] == [block(1), block(5)]
@@ -77,7 +87,7 @@ def test_what_is_stored_is_read_from_the_file_and_not_stored_twice(tmp_path: Pat
     found = given(row(1, 2.5, 0.1), row(2, 3.5), row(3, -1))
     for written, known in ((3, 0), (0, 3)):
         with appending(tmp_path / "t.jsonl") as writer:
-            assert store(found, writer) == (written, known)
+            assert store(found, writer) == (written, known, 0)
     table = Table.read(tmp_path / "t.jsonl")
     assert table.estimate(block(1), ENVIRONMENT) == Estimate(2.5e-3, 1e-4, "reported")
     assert isinstance(table.outcome(block(3), ENVIRONMENT), Failure)
@@ -98,6 +108,49 @@ def test_what_was_measured_or_failed_here_keeps_its_row(tmp_path: Path) -> None:
         writer.append(measurement(block(1)))
         writer.append(measurement(block(2)))
         writer.append(failure(block(3)))
-        assert store(given(row(1, 9.5), row(2, -1), row(3, 9.5), row(4, 9.5)), writer) == (1, 3)
+        assert store(given(row(1, 9.5), row(2, -1), row(3, 9.5), row(4, 9.5)), writer) == (1, 0, 3)
         kinds = [type(writer.table.outcome(block(n), ENVIRONMENT)) for n in (1, 2, 3)]
     assert kinds == [Measurement, Measurement, Failure]
+
+
+def test_times_that_were_rounded_when_written_are_known_and_others_are_new(tmp_path: Path) -> None:
+    with appending(tmp_path / "t.jsonl") as writer:
+        store(given(row(1, 2.5, 0.1)), writer)
+        assert store(given(row(1, 2.5 * (1 + 1e-12), 0.1 * (1 - 1e-12))), writer) == (0, 1, 0)
+        assert store(given(row(1, 2.5, 0.1 * (1 + 1e-6))), writer) == (1, 0, 0)
+        assert store(given(row(1, 2.5)), writer) == (1, 0, 0)
+        assert store(given(row(1, 2.5)), writer) == (0, 1, 0)
+
+
+def test_a_good_time_takes_the_place_of_the_failure_of_an_import(tmp_path: Path) -> None:
+    with appending(tmp_path / "t.jsonl") as writer:
+        store(given(row(1, -1), row(2, 3.5)), writer)
+        assert store(given(row(1, 2.5)), writer) == (1, 0, 0)
+        tables = [writer.table]
+    for table in (*tables, Table.read(tmp_path / "t.jsonl")):
+        assert mean_ms(table, 1) == 2.5
+        assert table.outcome(block(1), ENVIRONMENT) is None
+
+
+def test_the_failure_of_an_import_does_not_erase_a_time(tmp_path: Path) -> None:
+    with appending(tmp_path / "t.jsonl") as writer:
+        store(given(row(1, 2.5), row(2, -1), predicted(3)), writer)
+        assert store(given(row(1, -1), row(2, -1), row(3, -1), row(4, 4.5)), writer) == (1, 1, 2)
+    table = Table.read(tmp_path / "t.jsonl")
+    assert [mean_ms(table, n) for n in (1, 2, 3)] == [2.5, None, 9.5]
+
+
+def test_a_prediction_replaces_neither_a_report_nor_a_failure_and_a_report_replaces_it(tmp_path: Path) -> None:
+    with appending(tmp_path / "t.jsonl") as writer:
+        store(given(row(1, 2.5), row(2, -1), predicted(3)), writer)
+        assert store(given(predicted(1), predicted(2), row(3, 3.5)), writer) == (1, 0, 2)
+    table = Table.read(tmp_path / "t.jsonl")
+    assert [mean_ms(table, n) for n in (1, 2, 3)] == [2.5, None, 3.5]
+
+
+def test_what_was_measured_here_is_known_when_it_comes_back(tmp_path: Path) -> None:
+    measured = measurement(block(1)).estimate()
+    with appending(tmp_path / "t.jsonl") as writer:
+        writer.append(measurement(block(1)))
+        came_back = row(1, measured.mean_s * 1e3, measured.standard_deviation_s * 1e3)
+        assert store(given(came_back), writer) == (0, 1, 0)

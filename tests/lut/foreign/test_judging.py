@@ -49,3 +49,13 @@ def test_a_deviation_that_is_none_is_refused(deviation: object) -> None:
 
 def test_only_minus_one_marks_a_failure() -> None:
     assert [is_failure_mark(row(time)) for time in (-1, "-1.0", -1.5, 1, None)] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("text", ["1_5", "1,5", "1 5", "0x10", "1e", ".", "\u0661", "--1"])
+def test_what_only_python_or_nobody_reads_as_a_number_is_none(text: str) -> None:
+    assert number(text) is None
+
+
+@pytest.mark.parametrize(("text", "found"), [("+.5", 0.5), ("5.", 5.0), ("-1E+2", -100.0), ("Infinity", math.inf)])
+def test_every_common_spelling_of_a_number_is_read(text: str, found: float) -> None:
+    assert number(text) == found

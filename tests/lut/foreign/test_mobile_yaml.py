@@ -118,3 +118,13 @@ def test_the_spread_is_written_as_each_format_calls_it(tmp_path: Path) -> None:
         table.add_estimate(*read_foreign(path, form, Statement()).rows[0])
         write_foreign(table, form, tmp_path / "again")
         assert (tmp_path / "again").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("second", [yaml_of([(OTHER, 3.5)]), "- 3\n", "text\n"])
+def test_a_second_document_is_refused_and_not_ignored(second: str, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="one YAML document; at line 4 another one begins"):
+        imported(tmp_path / "a.yaml", f"{yaml_of([(STEM, 4.5)])}---\n{second}")
+
+
+def test_marks_around_the_only_document_do_no_harm(tmp_path: Path) -> None:
+    assert len(imported(tmp_path / "a.yaml", f"---\n{yaml_of([(STEM, 4.5)])}...\n").rows) == 1
