@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,14 @@ import pytest
 from devices import WrongUse
 from search.known_architectures.accel_nasbench import BLOCKS, COLUMNS, AccelNasBench
 
-DATA = Path(__file__).resolve().parents[4] / "shared/data/accel_nasbench.npz"
+DATA = (
+    Path(os.environ.get("PACELINE_DATA") or Path(__file__).resolve().parents[4] / "shared" / "data")
+    / "accel_nasbench.npz"
+)
 
-needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA.name} of other people's measurements")
+needs_data = pytest.mark.skipif(
+    not DATA.exists(), reason=f"{DATA.name} is not there; set PACELINE_DATA to the folder that holds it"
+)
 
 
 def values(count: int = 4) -> np.ndarray:

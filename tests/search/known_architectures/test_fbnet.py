@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,15 @@ from devices import WrongUse
 from latency.architecture_models.architecture_model import fit_architectures
 from search.known_architectures.fbnet import CANDIDATES, UNITS, FbnetPicks
 
-DATA = Path(__file__).resolve().parents[4] / "shared/data/fbnet_cifar100.npz"
+DATA = (
+    Path(os.environ.get("PACELINE_DATA") or Path(__file__).resolve().parents[4] / "shared" / "data")
+    / "fbnet_cifar100.npz"
+)
 PICKS = np.random.default_rng(0).integers(CANDIDATES, size=(5, UNITS))
 
-needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA.name} of other people's measurements")
+needs_data = pytest.mark.skipif(
+    not DATA.exists(), reason=f"{DATA.name} is not there; set PACELINE_DATA to the folder that holds it"
+)
 
 
 def test_each_unit_has_one_pick_and_all_are_counted() -> None:

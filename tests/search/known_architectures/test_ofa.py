@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from latency.architecture_models.forms import AdditiveForm
 from latency.architecture_models.grouped_regression import grouped_fit
 from search.known_architectures.ofa import OfaMobileNetV3
 
-DATA = Path(__file__).resolve().parents[4] / "shared/data/ofa_mbv3.npz"
+DATA = Path(os.environ.get("PACELINE_DATA") or Path(__file__).resolve().parents[4] / "shared" / "data") / "ofa_mbv3.npz"
 
-needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA.name} of other people's measurements")
+needs_data = pytest.mark.skipif(
+    not DATA.exists(), reason=f"{DATA.name} is not there; set PACELINE_DATA to the folder that holds it"
+)
 
 
 def parts(count: int = 3) -> list[np.ndarray]:
