@@ -12,7 +12,12 @@ from latency.cost_models.chosen import ChosenByCrossValidation
 from latency.cost_models.cost_model import CostModel, Timings
 from latency.cost_models.files import load_cost_model, save_cost_model
 from latency.cost_models.log_times import LogTimes
-from latency.cost_models.registry import broken_cost_models, find_cost_model, known_cost_models
+from latency.cost_models.registry import (
+    broken_cost_models,
+    find_cost_model,
+    known_cost_models,
+    shipped_cost_models,
+)
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -148,6 +153,7 @@ __all__ = [
     "robust_interval",
     "save_cost_model",
     "sentinel_workload",
+    "shipped_cost_models",
     "total",
     "unique",
 ]

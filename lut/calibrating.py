@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 from latency import (
-    OPERATORS,
     Calibration,
     Environment,
     Estimate,
@@ -17,6 +16,7 @@ from latency import (
     operator_of,
     parts,
 )
+from lut.lookup import misfit
 from lut.table import Table
 
 
@@ -27,7 +27,7 @@ def blocks_of(table: Table, environment: Environment) -> Mapping[Workload, Estim
     """
     blocks = {row.workload: row.estimate for row in table.unmeasured() if row.environment.digest == environment.digest}
     blocks |= {m.workload: m.estimate() for m in _measurements(table, environment)}
-    blocks = {workload: known for workload, known in blocks.items() if workload.operator in OPERATORS}
+    blocks = {workload: known for workload, known in blocks.items() if not misfit(workload)}
     return {w: known for w, known in blocks.items() if not (is_network(w) or math.isnan(known.standard_deviation_s))}
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from devices import WrongUse
-from latency import Z95, Environment, Failure, Measurement, Outcome, Source, Workload, operator_of
+from latency import Z95, Environment, Failure, Measurement, Outcome, Source
 from lut.calibrating import is_network
 from lut.doubts import DOUBTS, Doubt
+from lut.lookup import misfit
 from lut.rows import Unmeasured
 from lut.table import Table
 
@@ -334,7 +334,7 @@ def _when(text: str) -> datetime | None:
 
 def _unknown_operators(table: Table) -> Iterator[Concern]:
     rows = [row.workload for row in (*table.values(), *table.unmeasured())]
-    unknown = [(workload, why) for workload in rows if (why := _misfit(workload))]
+    unknown = [(workload, why) for workload in rows if (why := misfit(workload))]
     if unknown:
         yield Concern(
             kind="unknown operators",
@@ -389,12 +389,3 @@ def _doubt_in_words(row: Unmeasured) -> str:
     outside, share = _unsureness(row)
     words = "how sure it is, is not known" if math.isinf(share) else f"its 95 % interval is +-{Z95 * share:.0%}"
     return f"{words}, and it is unlike everything that was measured" if outside else words
-
-
-def _misfit(workload: Workload) -> str:
-    """Why no operator takes this workload; empty when one does."""
-    try:
-        operator_of(workload)
-    except WrongUse as error:
-        return str(error).partition(" Known: ")[0]
-    return ""

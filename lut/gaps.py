@@ -11,7 +11,6 @@ from typing import final
 
 from devices import WrongUse
 from latency import (
-    OPERATORS,
     CostModel,
     Estimate,
     Measurement,
@@ -23,7 +22,7 @@ from latency import (
 )
 from lut.calibrating import is_network
 from lut.filling import FillSummary, Progress, Start, fill
-from lut.lookup import measurable
+from lut.lookup import measurable, misfit
 from lut.rows import Unmeasured
 from lut.table_file import TableWriter
 
@@ -232,8 +231,8 @@ class _Gaps:
             for outcome in self._writer.table.values()
             if isinstance(outcome, Measurement)
             and (outcome.workload.precision, outcome.workload.batch) in formats
-            and outcome.workload.operator in OPERATORS
             and not is_network(outcome.workload)
+            and not misfit(outcome.workload)
         ]
 
     def _predict(self, summary: FillSummary) -> PartialSummary:

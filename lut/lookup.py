@@ -85,15 +85,15 @@ class Lookup:
         if not table.environments():
             raise WrongUse(f"The table has no rows yet. This command fills it: {fill_command}")
         environment = table.environment()
-        _refuse_missing(table, environment, [*fixed, *(workload for unit in grid for workload in unit)], fill_command)
-        _refuse_failed(table, environment, fixed)
         everything = unique([*fixed, *(workload for unit in grid for workload in unit)])
+        _refuse_missing(table, environment, everything, fill_command)
+        _refuse_failed(table, environment, fixed)
         known = alone = _estimates(table, environment, everything)
         calibration = table.calibration(environment, known) if calibrated else None
         if calibration is not None:
             known = {w: replace(calibration.entry(w), is_inside=alone[w].is_inside) for w in known}
-        free = {workload: NOTHING for workload in everything if operator_of(workload).is_free}
-        cells = [[(known | free).get(workload) for workload in unit] for unit in grid]
+        costs = known | {workload: NOTHING for workload in everything if operator_of(workload).is_free}
+        cells = [[costs.get(workload) for workload in unit] for unit in grid]
         return Lookup(
             mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
             deviation_s=np.array(
@@ -203,6 +203,15 @@ def measurable(workloads: Sequence[Workload]) -> tuple[Workload, ...]:
     return tuple(workload for workload in unique(workloads) if not operator_of(workload).is_free)
 
 
+def misfit(workload: Workload) -> str:
+    """Why no operator takes this workload; empty when one does."""
+    try:
+        operator_of(workload)
+    except WrongUse as error:
+        return str(error).partition(" Known: ")[0]
+    return ""
+
+
 def _estimates(table: Table, environment: Environment, workloads: Sequence[Workload]) -> dict[Workload, Estimate]:
     """What is known of the workloads that take time and did not fail."""
     known = ((workload, table.estimate(workload, environment)) for workload in measurable(workloads))
@@ -219,7 +228,7 @@ def _refuse_failed(table: Table, environment: Environment, fixed: Sequence[Workl
             )
 
 
-def _refuse_missing(table: Table, environment: Environment, workloads: list[Workload], fill_command: str) -> None:
+def _refuse_missing(table: Table, environment: Environment, workloads: Sequence[Workload], fill_command: str) -> None:
     missing = [w for w in measurable(workloads) if not table.is_known(w, environment)]
     if missing:
         raise WrongUse(

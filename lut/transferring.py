@@ -21,11 +21,10 @@ from latency import (
     Measurer,
     SamplingPlan,
     Workload,
-    operator_of,
 )
 from lut.calibrating import is_network
 from lut.filling import FillSummary, Progress, Start, fill
-from lut.lookup import measurable
+from lut.lookup import measurable, misfit
 from lut.rows import Unmeasured
 from lut.table import Table
 from lut.table_file import TableWriter
@@ -107,15 +106,7 @@ def _known_s(table: Table, environment: Environment) -> dict[Workload, float]:
 
 def _unbuildable(workloads: Iterable[Workload]) -> frozenset[Workload]:
     """Those that no operator takes, as in tables that others published with their own names."""
-    return frozenset(workload for workload in workloads if not _can_be_built(workload))
-
-
-def _can_be_built(workload: Workload) -> bool:
-    try:
-        operator_of(workload)
-    except WrongUse:
-        return False
-    return True
+    return frozenset(workload for workload in workloads if misfit(workload))
 
 
 def _built_here(name: str, times_s: Mapping[Workload, float], unbuildable: Set[Workload]) -> dict[Workload, float]:
@@ -275,7 +266,7 @@ class _Transfer:
         untried = [k for k, outcome in enumerate(outcomes) if outcome is None]
         reported = {k for k in untried if self._is_reported(self._sources.workloads[k], environment)}
         predicted = {self._sources.workloads[k]: found[k] for k in untried if k not in reported}
-        self._write(environment, predicted)
+        self._writer.add_estimates(Unmeasured(workload, environment, known) for workload, known in predicted.items())
         return TransferSummary(
             fill=summary,
             measured=tuple(self._sources.workloads[k] for k in measured),
@@ -312,14 +303,6 @@ class _Transfer:
         wanted = [*self._tried(Measurement), *self._tried(Failure), *self._next()]
         workloads = [self._sources.workloads[k] for k in wanted]
         return fill(self._writer, self._start, workloads, self._plan, seed=self._seed, tell=self._tell)
-
-    def _write(self, environment: Environment, predicted: Mapping[Workload, Estimate]) -> None:
-        known = self._writer.table
-        self._writer.add_estimates(
-            Unmeasured(workload, environment, estimate)
-            for workload, estimate in predicted.items()
-            if known.estimate(workload, environment) != estimate
-        )
 
     def _left_out(self, measured: npt.NDArray[np.intp], time_s: Array, deviation_s: Array) -> LeftOut:
         found = self._transfer.left_out(measured, time_s, deviation_s)

@@ -25,12 +25,12 @@ _SHIPPED: tuple[type[CostModel], ...] = (PowerLaw, Ridge, GaussianProcess, Boost
 
 def known_cost_models() -> Mapping[str, type[CostModel]]:
     """All cost models by name, those of third parties included."""
-    return third_parties(_GROUP, CostModel, _shipped())[0] | _shipped()
+    return {**third_parties(_GROUP, CostModel, shipped_cost_models())[0], **shipped_cost_models()}
 
 
 def broken_cost_models() -> Mapping[str, str]:
     """Cost models of third parties that cannot be used: what is wrong with them, by name."""
-    return third_parties(_GROUP, CostModel, _shipped())[1]
+    return third_parties(_GROUP, CostModel, shipped_cost_models())[1]
 
 
 def find_cost_model(name: str) -> type[CostModel]:
@@ -45,5 +45,6 @@ def find_cost_model(name: str) -> type[CostModel]:
     return known[name]
 
 
-def _shipped() -> dict[str, type[CostModel]]:
+def shipped_cost_models() -> Mapping[str, type[CostModel]]:
+    """Those that come with paceline, by name; no third party is looked for, which would import it."""
     return {model.name: model for model in _SHIPPED}

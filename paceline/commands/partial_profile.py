@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from devices import WrongUse
-from latency import known_cost_models
+from latency import shipped_cost_models
 from lut import PartialSummary, Scope
 from paceline.screen import fraction, seconds
 
@@ -34,7 +34,7 @@ Budget = Annotated[
 ]
 ModelName = Annotated[
     str,
-    typer.Option("--model", help=f"Cost model that predicts: {', '.join(known_cost_models())}."),
+    typer.Option("--model", help=f"Cost model that predicts: {', '.join(shipped_cost_models())}, or a plug-in's."),
 ]
 
 _Z90 = NormalDist().inv_cdf(0.95)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from devices import WrongUse, unknown_name
-from lut import Table
+from lut import Lookup, Table
 from paceline.options import (
     Config,
     Data,
@@ -103,8 +103,9 @@ def search(
         raise unknown_name("objective", objective, _OBJECTIVES)
     recipe = Recipe.read(config)
     opened = open_space(space, input_size, len(open_images(data, "train", _ANY_SIZE).classes))
-    most = _objective(objective, opened, table, None).limit(limit)
-    costs = _objective(objective, opened, table, confidence)
+    lookup = None if table is None else look_up(opened, Table.read(table), table)
+    most = _objective(objective, opened, lookup, None).limit(limit)
+    costs = _objective(objective, opened, lookup, confidence)
     costs.refuse_impossible(most)
     train = open_images(data, "train", opened.input_size, seed=seed, count=recipe.train.images)
     validation = open_images(data, "val", opened.input_size, seed=seed, count=recipe.search.score_images)
@@ -127,8 +128,7 @@ def search(
         print(" ".join(result.architecture))
 
 
-def _objective(name: str, space: Space, table: Path | None, confidence: float | None) -> Objective:
-    lookup = None if table is None else look_up(space, Table.read(table), table)
+def _objective(name: str, space: Space, lookup: Lookup | None, confidence: float | None) -> Objective:
     if name == "macs":
         if confidence is not None:
             raise WrongUse("MACs are counted and known for certain: --confidence belongs to --objective latency.")
