@@ -90,7 +90,7 @@ $(stamp): setup.py constraints.txt constraints-cpu.txt | $(VENV)/pyvenv.cfg
 	if nvidia-smi -L >/dev/null 2>&1; then build='for CUDA' extra=ort-gpu pins=(-c constraints.txt); \
 	elif [ "$$(uname -s)" = Darwin ]; then build='for macOS' extra=ort pins=(-c constraints.txt); \
 	else build='for the CPU' extra=ort pins=(-c constraints.txt -c constraints-cpu.txt); fi; \
-	echo "paceline: installing PyTorch $$build, ONNX Runtime and the checks into $(VENV)" \
+	echo "paceline: installing PyTorch $$build, ONNX Runtime, asyncssh and the checks into $(VENV)" \
 	  "($$("$(VENV)/bin/python" -V); a minute or two)" >&2; \
 	if [ "$$build" = 'for the CPU' ]; then \
 	  "$${pip[@]}" -c constraints-cpu.txt torch 2>"$(VENV)/pip.log" \
@@ -99,5 +99,5 @@ $(stamp): setup.py constraints.txt constraints-cpu.txt | $(VENV)/pyvenv.cfg
 	         echo 'error: no CPU build of PyTorch, neither from the index of pip nor from download.pytorch.org;' >&2; \
 	         echo 'pip says why above: see to the network or the Python version, then the same command again' >&2; exit 1; }; \
 	else "$${pip[@]}" "$${pins[@]}" 'torch>=2.6'; fi; \
-	"$${pip[@]}" "$${pins[@]}" -e ".[$$extra,report,dev]"; \
+	"$${pip[@]}" "$${pins[@]}" -e ".[$$extra,report,ssh,dev]"; \
 	touch "$(stamp)"

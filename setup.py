@@ -15,12 +15,16 @@ README = Path(__file__).with_name("README.md")
 # Listed one by one: a folder that is not named here is not shipped, and tests/test_packaging.py compares this
 # list with what lies in the repository.
 PACKAGES = [
+    "agent",
+    "agent.runtimes",
     "devices",
+    "devices.transports",
     "latency",
     "latency.architecture_models",
     "latency.cost_models",
     "latency.operators",
     "latency.profilers",
+    "latency.remote",
     "lut",
     "lut.foreign",
     "paceline",
@@ -34,6 +38,7 @@ PACKAGES = [
 ]
 
 PACKAGE_DATA = {
+    "agent": ["py.typed"],
     "devices": ["*.toml", "py.typed"],
     "latency": ["py.typed"],
     "lut": ["py.typed"],
@@ -53,6 +58,7 @@ REQUIREMENTS = [
     "safetensors>=0.4",
     "scikit-learn>=1.4",
     "scipy>=1.11",
+    "tomlkit>=0.12",
     "torch>=2.6",
     "typer>=0.15.4",
 ]

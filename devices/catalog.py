@@ -1,53 +1,42 @@
-"""The targets a user can name: ``devices/catalog.toml``."""
+"""The targets a user can name: ``devices/catalog.toml``, and what the user's own file adds."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from devices.errors import WrongUse, unknown_name
+from devices.errors import unknown_name
+from devices.target import Connection, Peaks, Target
+from devices.target_file import read_targets
+from devices.user_targets import user_targets_file
+
+__all__ = ["Connection", "Peaks", "Target", "find_target", "load_catalog", "shipped_targets"]
 
 
-@dataclass(frozen=True)
-class Target:
-    """A name for a kind of device.
-
-    Attributes:
-        name: what the user types (``local``).
-        family: ``cpu``, ``jetson``, ...
-        description: a few words for ``paceline targets``.
-        runtime: name of the profiler that measures there unless the user names another.
-        precision: number format measured there by default.
-    """
-
-    name: str
-    family: str
-    description: str
-    runtime: str
-    precision: str
+@cache
+def shipped_targets() -> Mapping[str, Target]:
+    """The targets that paceline ships with, by name."""
+    return read_targets(Path(str(resources.files("devices") / "catalog.toml")), {})
 
 
 def load_catalog(path: Path | None = None) -> Mapping[str, Target]:
     """Read the targets.
 
     Args:
-        path: a catalog to read in place of the one that ships.
+        path: a catalog to read in place of the one that ships and the user's own.
 
     Returns:
-        Targets by name.
+        Targets by name; those of the user's file last, or in the place of those they add to.
 
     Raises:
-        WrongUse: the file is missing or no TOML, or an entry lacks a field or has an unknown one.
+        WrongUse: a file is missing or no TOML, or an entry lacks a field or has an unknown one.
     """
-    source = path or Path(str(resources.files("devices") / "catalog.toml"))
-    try:
-        entries = tomllib.loads(source.read_text(encoding="utf-8"))
-        return {name: Target(name=name, **fields) for name, fields in entries.items()}
-    except (OSError, ValueError, TypeError) as error:
-        raise WrongUse(f"{source} is no catalog of targets: {error}. Compare it with devices/catalog.toml.") from error
+    if path is not None:
+        return read_targets(path, {})
+    shipped, own = shipped_targets(), user_targets_file()
+    return {**shipped, **(read_targets(own, shipped) if own.exists() else {})}
 
 
 def find_target(name: str) -> Target:

@@ -8,11 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-LASTING_REASONS = ("power limit", "kept in step with another GPU", "board limit", "voltage limit")
-"""What holds a GPU's clock down for as long as it is loaded, in the words of ``DeviceState.throttle_reasons``.
-
-Others come and go: heat, or a supply that is too weak. Words with a comma, of which there are some, are of these.
-"""
+from agent.gpu import LASTING_REASONS
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,8 @@ class DeviceState:
         power_w: power drawn.
         load_1min: processes that wanted to run, averaged over the last minute.
         governor: frequency governor.
-        throttle_count: thermal throttling events since boot, of the processors that were asked.
+        throttle_count: throttling events since boot, for heat, of the processors that were asked, or for too much
+            current, of a Jetson.
         max_clock_mhz: highest clock the settings allow at this moment.
         boost: whether the clock may rise above what the device can hold for ever (turbo).
         power_mode: name of the power mode (``MAXN`` of a Jetson, ``balanced`` of a laptop, ``P0`` of a GPU).
@@ -98,6 +95,9 @@ class DeviceState:
         steal_s: time since boot that a virtual machine wanted to run and its host did not let it, over all processors.
         cpu_stall_s: time since boot during which some process waited for a processor.
         memory_stall_s: time since boot during which some process waited for memory.
+        gpu_clock_mhz: clock of the GPU on a Jetson's board, of which ``clock_mhz`` is that of the processors.
+        memory_clock_mhz: clock of a Jetson's memory.
+        clocks_held: whether the clocks have one value to choose from, which is what ``jetson_clocks`` does.
     """
 
     clock_mhz: float | None = None
@@ -115,6 +115,9 @@ class DeviceState:
     steal_s: float | None = None
     cpu_stall_s: float | None = None
     memory_stall_s: float | None = None
+    gpu_clock_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    clocks_held: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The known fields as plain values; unknown ones are left out."""
@@ -187,6 +190,20 @@ class Health:
     clock_source: str | None = None
     timer_resolution_s: float | None = None
 
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Health:
+        """Make one of plain values, as ``agent.linux_health`` reads them; what is left out is unknown.
+
+        Raises:
+            TypeError: a field is unknown.
+        """
+        cooling = values.get("cooling")
+        parts = {
+            "state": DeviceState.from_json(values.get("state", {})),
+            "cooling": None if cooling is None else tuple(cooling),
+        }
+        return Health(**{**values, **parts})
+
 
 @dataclass(frozen=True)
 class GpuHealth:
@@ -211,3 +228,12 @@ class GpuHealth:
     clocks_set: bool | None = None
     slowdown_c: float | None = None
     other_processes: int | None = None
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> GpuHealth:
+        """Make one of plain values, as ``agent.gpu`` reads them; what is left out is unknown.
+
+        Raises:
+            TypeError: a field is missing or unknown.
+        """
+        return GpuHealth(**{**values, "state": DeviceState.from_json(values.get("state", {}))})

@@ -6,6 +6,8 @@
     |-- NoAnswer      exit 1: the question is fine, the answer is no (no network within the limit)
     |-- WrongUse      exit 2: what was asked cannot be done as asked (unknown name, damaged file)
     `-- NotAvailable  exit 3: a device or a runtime is missing
+        |-- Unreachable     a device that will not answer however often it is asked
+        `-- ConnectionLost  a device that does not answer now, and may again
 
 They live in the rightmost room so that every room can raise them. A message says what must hold, what was
 got and what to do about it; it is printed as it stands, without a traceback.
@@ -43,6 +45,14 @@ class NotAvailable(PacelineError):
     """A device, a runtime or a package that the command needs is not here."""
 
     exit_code = 3
+
+
+class Unreachable(NotAvailable):
+    """A device cannot be reached, and trying again will not help: a host key that is not known, a key it refuses."""
+
+
+class ConnectionLost(NotAvailable):
+    """A device cannot be reached at this moment, or went away: a cable, a reboot. It is worth to try again."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> WrongUse:

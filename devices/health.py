@@ -111,15 +111,16 @@ def _steal(health: Health, load: Load) -> Finding | None:
 
 def _throttling(health: Health) -> Finding:
     state = health.state
-    now = [state.throttle_reasons or "", *(health.cooling or ())]
-    if any(now):
-        what = f"the clock is held down at this moment: {', '.join(filter(None, now))}"
+    # Where nothing else tells, the reasons are the active cooling devices themselves.
+    now = dict.fromkeys(filter(None, (*(state.throttle_reasons or "").split(", "), *(health.cooling or ()))))
+    if now:
+        what = f"the clock is held down at this moment: {', '.join(now)}"
         return Finding("throttling", "problem", what, _cool(state.throttle_reasons or ""))
     if health.throttled_since_boot:
         what = f"since boot, the firmware saw: {health.throttled_since_boot}"
         return Finding("throttling", "warning", what, _cool(health.throttled_since_boot))
     if state.throttle_count:
-        what = f"heat lowered the clock {state.throttle_count} times since boot"
+        what = f"heat, or too much current, lowered the clock {state.throttle_count} times since boot"
         return Finding("throttling", "warning", what, _cool(""))
     if state.throttle_reasons is None and health.cooling is None and state.throttle_count is None:
         return _unknown("throttling", "a clock that heat or power lowered cannot be told from a slow block")
@@ -233,7 +234,8 @@ def _power_mode(health: Health) -> Finding | None:
     full = [(number, name) for number, name in health.power_modes.items() if name.startswith("MAXN")]
     if full:
         if mode in {name for _, name in full}:
-            return Finding("power mode", "ok", f"{mode}; `sudo jetson_clocks` holds its clocks at their highest")
+            held = "its clocks are held" if health.state.clocks_held else "`sudo jetson_clocks` holds its clocks"
+            return Finding("power mode", "ok", f"{mode}; {held} at their highest")
         what = f"{mode}, which bounds clocks and processors: right if it is the mode that the device will run in"
         return Finding("power mode", "warning", what, f"sudo nvpmodel -m {full[-1][0]} && sudo jetson_clocks")
     if mode in {"performance", "balanced-performance"} or health.power_modes or mode.startswith("mode "):

@@ -6,13 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from agent import timed_device
 from devices.device import Device, DeviceState
-from devices.errors import NotAvailable
-from devices.linux import read_device, read_state
-from devices.nvidia import read_gpu, read_gpu_state
-
-_JETSON_RELEASE = "etc/nv_tegra_release"
-"""On every Jetson; the GPU is a part of the board there, and older releases have no NVML to ask for it."""
+from devices.nvidia import not_available
 
 
 def read_timed_device(accelerator: Literal["cpu", "cuda"], root: Path = Path("/")) -> Device:
@@ -25,14 +21,8 @@ def read_timed_device(accelerator: Literal["cpu", "cuda"], root: Path = Path("/"
     Raises:
         NotAvailable: the GPU cannot be asked.
     """
-    if accelerator == "cpu":
-        return read_device(root)
-    try:
-        return read_gpu()
-    except NotAvailable:
-        if _is_jetson(root):
-            return read_device(root)
-        raise
+    with not_available():
+        return Device.from_json(timed_device.read_timed_device(accelerator, str(root)))
 
 
 def state_reader(accelerator: Literal["cpu", "cuda"], root: Path = Path("/")) -> Callable[[], DeviceState]:
@@ -42,16 +32,10 @@ def state_reader(accelerator: Literal["cpu", "cuda"], root: Path = Path("/")) ->
         accelerator: kind of processor.
         root: of the file system.
     """
-    if accelerator == "cpu":
-        return lambda: read_state(root)
-    if not _is_jetson(root):
-        return read_gpu_state
-    try:
-        read_gpu()
-    except NotAvailable:
-        return lambda: read_state(root)
-    return read_gpu_state
+    read = timed_device.state_reader(accelerator, str(root))
 
+    def state() -> DeviceState:
+        with not_available():
+            return DeviceState.from_json(read())
 
-def _is_jetson(root: Path) -> bool:
-    return (root / _JETSON_RELEASE).exists()
+    return state

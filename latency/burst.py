@@ -47,7 +47,7 @@ class Burst:
     Attributes:
         samples_s: raw samples in the order they were taken, seconds per call.
         calls_per_sample: calls that each sample is the mean of.
-        stopped: why sampling ended, see ``latency.sampling.reason_to_stop``.
+        stopped: why sampling ended, see ``agent.sampling.reason_to_stop``.
         before: state of the device before the first sample.
         after: state after the last.
         measured_at: ISO 8601 time in UTC.

@@ -6,103 +6,19 @@ where it is built for CUDA. Nothing outside this module knows which one it is.
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import import_module
 from types import TracebackType
-from typing import Any, ClassVar, Self, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.runtimes.cuda_stream import Cuda, CudaError
 from latency.profiler import Missing, ProfilingError
 
 Bytes = NDArray[np.uint8]
-
-
-class CudaError(ProfilingError):
-    """A call to CUDA failed; the message names the call and CUDA's own error."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("run", reason)
-
-
-class Cuda(abc.ABC):
-    """One stream of the first CUDA device, with memory and events. Leaving its ``with`` releases all of them.
-
-    Raises:
-        CudaError: from every method, when CUDA refuses.
-    """
-
-    name: ClassVar[str]
-    """The package behind it."""
-
-    @classmethod
-    @abc.abstractmethod
-    def count_devices(cls) -> int:
-        """How many devices the driver offers.
-
-        Raises:
-            ImportError: the package is not installed, or not built for CUDA.
-            CudaError: there is no driver.
-        """
-
-    @property
-    @abc.abstractmethod
-    def stream(self) -> int:
-        """The stream's handle, as TensorRT takes it."""
-
-    @property
-    @abc.abstractmethod
-    def l2_bytes(self) -> int:
-        """Size of the device's second-level cache; 0 where it has none."""
-
-    @abc.abstractmethod
-    def allocate(self, size_bytes: int) -> int:
-        """Address of fresh memory on the device."""
-
-    @abc.abstractmethod
-    def copy_in(self, address: int, data: Bytes) -> None:
-        """Copy to the device, and wait for it."""
-
-    @abc.abstractmethod
-    def clear(self, address: int, size_bytes: int) -> None:
-        """Write zeros to memory from ``allocate``, in the order of the stream; does not wait."""
-
-    @abc.abstractmethod
-    def event(self) -> Any:
-        """A mark that can be put into the stream."""
-
-    @abc.abstractmethod
-    def record(self, event: Any) -> None:
-        """Put ``event`` behind what is in the stream; does not wait."""
-
-    @abc.abstractmethod
-    def elapsed_s(self, start: Any, end: Any) -> float:
-        """Seconds between two recorded events, by the device's clock; waits for ``end``."""
-
-    @abc.abstractmethod
-    def synchronise(self) -> None:
-        """Wait until the stream is empty."""
-
-    @abc.abstractmethod
-    def capture(self, launch: Callable[[], None]) -> Callable[[], None]:
-        """What ``launch`` puts into the stream, as one graph; the result launches that graph."""
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Release everything."""
-
-    @final
-    def __enter__(self) -> Self:
-        return self
-
-    @final
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @final

@@ -16,7 +16,7 @@ from latency.sampling import Z95
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-Source = Literal["measured", "calibrated", "reported", "predicted"]
+Source = Literal["measured", "calibrated", "reported", "predicted", "roofline"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Estimate:
         mean_s: best single number, in seconds.
         standard_deviation_s: how far off it may be, in seconds; NaN where nobody knows, as of a time that somebody
             else reported without saying how sure they were.
-        source: measured on the device, calibrated against whole networks, reported by somebody else, or predicted by
-            a model.
+        source: measured on the device, calibrated against whole networks, reported by somebody else, predicted by a
+            model that learned from what was, or ``roofline``: from peak figures alone.
         is_inside: whether it lies inside what was measured. A model that extrapolates says so.
 
     Raises:
@@ -46,7 +46,13 @@ class Estimate:
 
     @property
     def interval_s(self) -> tuple[float, float]:
-        """The 95 % interval in seconds, from the deviation; its lower end is never below 0."""
+        """The 95 % interval in seconds, from the deviation; its lower end is never below 0.
+
+        From peak figures a time is known up to a factor, so its interval is one on a logarithmic scale.
+        """
+        if self.source == "roofline" and self.mean_s > 0:
+            factor = math.exp(Z95 * self.standard_deviation_s / self.mean_s)
+            return self.mean_s / factor, self.mean_s * factor
         half_width = Z95 * self.standard_deviation_s
         return max(0.0, self.mean_s - half_width), self.mean_s + half_width
 
@@ -100,13 +106,19 @@ class Estimates:
 NOTHING = Estimate(0.0, 0.0)
 """The latency of an operator that leaves no trace in a network."""
 
-_ORDER: tuple[Source, ...] = ("measured", "calibrated", "reported", "predicted")
+_ORDER: tuple[Source, ...] = ("measured", "calibrated", "reported", "predicted", "roofline")
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
-    """The sum, taking errors to be independent; its source is the least certain of the parts."""
+    """The sum, taking errors to be independent; its source is the least certain of the parts.
+
+    Times from peak figures are the exception: a device that is further from its peaks than others is so in all blocks,
+    so their errors are added up.
+    """
     known = tuple(estimates)
-    deviation = sum(part.standard_deviation_s**2 for part in known) ** 0.5
+    shared_s = sum(part.standard_deviation_s for part in known if part.source == "roofline")
+    own = sum(part.standard_deviation_s**2 for part in known if part.source != "roofline")
+    deviation = (own + shared_s**2) ** 0.5
     sources: list[Source] = [part.source for part in known]
     source = max(sources, key=_ORDER.index, default=_ORDER[0])
     return Estimate(sum(part.mean_s for part in known), deviation, source, all(part.is_inside for part in known))

@@ -1,50 +1,26 @@
-"""The contract of a profiler, with the one loop that measures."""
+"""The contract of a profiler; the loop that measures is the agent's, in ``agent.loop``."""
 
 from __future__ import annotations
 
 import abc
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import ClassVar, Literal, final
 
+from agent.loop import PROCESS, ProfilingError, TimedRun, profiling_errors, take_burst, utc_now
+from agent.sentinel import Sentinel
 from devices import DeviceState, NotAvailable, WrongUse, unknown_name
 from latency.burst import Burst, Costs
 from latency.environment import Environment
 from latency.measurement import UNFINISHED, Failure, Measurement, Outcome
-from latency.sampling import Samples, SamplingPlan, WarmUp
-from latency.sentinel import Sentinel
+from latency.sampling import SamplingPlan
 from latency.workload import Workload
 
-_SAMPLE_DIGITS = 10
-"""Digits kept of a sample in seconds: a tenth of a nanosecond, below every timer, and short in a table."""
+__all__ = ["PROCESS", "Missing", "Profiler", "ProfilingError", "TimedRun", "profiling_errors"]
 
 _MOST_REASON_CHARACTERS = 500
 """What a failure keeps of an error's words; runtimes print whole graphs."""
-
-PROCESS = f"{os.getpid()}-{time.time_ns():x}"
-"""Names this process in bursts."""
-
-
-@final
-@dataclass(frozen=True)
-class TimedRun:
-    """A workload that is loaded and ready to run.
-
-    Attributes:
-        run: runs it that many times and returns the seconds they took together, by the runtime's own clock.
-        costs: what it costs beside time; asked once, after the last sample.
-    """
-
-    run: Callable[[int], float]
-    costs: Callable[[], Costs] = Costs
-
-    def __call__(self, calls: int) -> float:
-        """Seconds that ``calls`` calls took together."""
-        return self.run(calls)
 
 
 @final
@@ -59,36 +35,6 @@ class Missing:
 
     reason: str
     remedy: str
-
-
-class ProfilingError(Exception):
-    """A workload could not be timed.
-
-    Attributes:
-        stage: ``build``, ``load`` or ``run``.
-    """
-
-    def __init__(self, stage: str, reason: str) -> None:
-        super().__init__(reason)
-        self.stage = stage
-
-
-@contextmanager
-def profiling_errors(stage: str) -> Iterator[None]:
-    """Make a ProfilingError of whatever a runtime raises within: its errors are of types that nobody can list.
-
-    Args:
-        stage: where it happens, unless the error says so itself.
-
-    Raises:
-        ProfilingError: something was raised.
-    """
-    try:
-        yield
-    except ProfilingError:
-        raise
-    except Exception as error:  # The one place where a runtime's errors become ours.
-        raise ProfilingError(stage, f"{type(error).__name__}: {error}") from error
 
 
 class Profiler(abc.ABC):
@@ -198,64 +144,21 @@ class Profiler(abc.ABC):
         return Measurement(workload, self.environment, plan, (burst,), UNFINISHED)
 
     def _burst(self, run: TimedRun, plan: SamplingPlan, sentinel: Sentinel | None) -> Burst:
-        calls = _warm_up(run, plan)
-        before = self.state()
-        samples = self._sample(run, calls, plan, sentinel)
+        taken = take_burst(run, plan, self.state, self.disturbances, sentinel)
         return Burst(
-            samples_s=samples.kept(),
-            calls_per_sample=calls,
-            stopped=samples.stopped,
-            before=before,
-            after=self.state(),
-            measured_at=_now(),
-            discarded=samples.discarded,
-            disturbed=samples.are_disturbed,
+            samples_s=taken.samples_s,
+            calls_per_sample=taken.calls_per_sample,
+            stopped=taken.stopped,
+            before=taken.before,
+            after=taken.after,
+            measured_at=utc_now(),
+            discarded=taken.discarded,
+            disturbed=taken.disturbed,
             process=PROCESS,
-            sentinel_s=samples.sentinel_s(),
-            costs=run.costs(),
+            sentinel_s=taken.sentinel_s,
+            costs=taken.costs if isinstance(taken.costs, Costs) else Costs(**taken.costs),
         )
-
-    def _sample(self, run: TimedRun, calls: int, plan: SamplingPlan, sentinel: Sentinel | None) -> Samples:
-        samples, started, spent_s = Samples(plan), time.monotonic(), 0.0
-        earlier_s = None if sentinel is None else sentinel.look()
-        # Whichever clock is ahead: the runtime's own is behind where a host is slow to launch, and this one where a
-        # replayed or simulated run takes no time at all.
-        while samples.go_on(max(spent_s, time.monotonic() - started)):
-            if sentinel is not None and calls > 1:
-                run(1)  # It finds the sentinel's data in the caches, and is a small part of a long call anyway.
-            disturbances = self.disturbances()
-            sample_s = _one_sample(run, calls)
-            disturbed = self.disturbances() > disturbances
-            spent_s += sample_s * calls
-            if sentinel is None or earlier_s is None:
-                samples.take(sample_s, disturbed=disturbed)
-                continue
-            later_s = sentinel.look()
-            disturbed = disturbed or sentinel.is_disturbed(earlier_s, later_s)
-            samples.take(sample_s, disturbed=disturbed, sentinel_s=(earlier_s + later_s) / 2)
-            earlier_s = later_s
-        return samples
 
     def _failure(self, workload: Workload, stage: str, reason: str) -> Failure:
         short = " ".join(reason.split())[:_MOST_REASON_CHARACTERS]
-        return Failure(workload, self.environment, stage, short or "no reason given", _now())
-
-
-def _warm_up(run: TimedRun, plan: SamplingPlan) -> int:
-    """Call until the warm-up is over; returns the calls that make one sample long enough."""
-    warm_up = WarmUp(plan)
-    while warm_up.go_on():
-        warm_up.take(run(1))
-    return warm_up.calls_per_sample()
-
-
-def _one_sample(run: TimedRun, calls: int) -> float:
-    """Seconds per call. A clock that stands still or runs backwards is a failure of the run, not a time."""
-    sample_s = round(run(calls) / calls, _SAMPLE_DIGITS)
-    if not sample_s > 0:
-        raise ProfilingError("run", f"a sample must be above 0 s; {calls} call(s) took {sample_s} s each")
-    return sample_s
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+        return Failure(workload, self.environment, stage, short or "no reason given", utc_now())

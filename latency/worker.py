@@ -15,14 +15,11 @@ its answers any more.
 from __future__ import annotations
 
 import json
-import os
-import select
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import Any
 
+from agent.answers import answer_requests
 from devices import Device, PacelineError, state_reader
 from latency.measurement import Failure, Outcome
 from latency.profiler import Profiler, ProfilingError, profiling_errors
@@ -88,37 +85,9 @@ def _sentinel(profiler: Profiler, precision: str, usual_s: float | None, stack: 
         return None
 
 
-def _own_output() -> IO[str]:
-    """Standard output as it was, for answers; whatever else writes to it from now on goes to standard error."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return answers
-
-
-def _end_without_reader(answers: IO[str]) -> None:
-    """Wait until nobody reads ``answers`` any more, which is how a killed parent looks from here; then end.
-
-    A workload that hangs would otherwise outlive the one that waited for it.
-    """
-    watch = select.poll()
-    watch.register(answers, 0)  # An error, which a pipe without a reader is, is told without being asked for.
-    watch.poll()
-    os._exit(1)
-
-
 def main() -> None:
     """Serve the process that started this one."""
-    answers = _own_output()
-    threading.Thread(target=_end_without_reader, args=(answers,), daemon=True).start()
-
-    def answer(values: dict[str, Any]) -> None:
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
-    try:
-        serve(iter(sys.stdin), answer)
-    except BrokenPipeError:
-        sys.exit(1)  # Nobody reads any more: whoever asked was killed.
+    answer_requests(serve)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class Findings:
     Attributes:
         measured: rows with a time.
         failed: rows without.
-        unmeasured: rows with a time that was predicted or reported.
+        unmeasured: rows with a time that was predicted, reported, or estimated from peak figures.
         concerns: what speaks against the table, serious ones first, then by the number of rows.
     """
 
@@ -356,23 +356,29 @@ _NOT_MEASURED: Mapping[Source, tuple[str, str]] = {
         "somebody else measured them, on a device that may differ from yours in ways that nobody wrote down",
         "Measure your own device with `profile-device` before you build on them.",
     ),
+    "roofline": (
+        "nothing was measured: the times come from peak figures of the device, and may all be off by the same factor",
+        "Measure the device, into another table: `paceline targets add`, then `profile-device` without --estimate.",
+    ),
 }
 """What it means that a time was not measured here, and what to do about it."""
 
+_KINDS: Mapping[Source, str] = {"roofline": "estimated from peak figures"}
+
 
 def _unmeasured(table: Table, command: str) -> Iterator[Concern]:
-    """Times that were predicted or reported: no fault, but to be known of."""
+    """Times that were predicted or reported: no fault, but to be known of. From peak figures, none is trusted."""
     rows = table.unmeasured()
     for source, (meaning, advice) in _NOT_MEASURED.items():
         found = sorted((row for row in rows if row.estimate.source == source), key=_unsureness, reverse=True)
         if found:
             examples = [Example(row.workload.describe(), _doubt_in_words(row)) for row in found[:_MOST_EXAMPLES]]
             yield Concern(
-                kind=source,
+                kind=_KINDS.get(source, source),
                 meaning=meaning,
                 count=len(found),
                 of=len(table) + len(rows),
-                is_serious=False,
+                is_serious=source == "roofline",
                 examples=tuple(examples),
                 advice=advice,
                 command=command if source == "predicted" else "",
@@ -386,6 +392,9 @@ def _unsureness(row: Unmeasured) -> tuple[bool, float]:
 
 
 def _doubt_in_words(row: Unmeasured) -> str:
+    if row.estimate.source == "roofline" and not math.isnan(row.estimate.standard_deviation_s):
+        low_s, high_s = row.estimate.interval_s
+        return f"its 95 % interval is {low_s * 1e3:.2g} to {high_s * 1e3:.2g} ms"
     outside, share = _unsureness(row)
     words = "how sure it is, is not known" if math.isinf(share) else f"its 95 % interval is +-{Z95 * share:.0%}"
     return f"{words}, and it is unlike everything that was measured" if outside else words

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from devices import WrongUse
-from latency import Measurement, Outcome, Workload, median, median_interval
+from latency import Environment, Measurement, Outcome, Workload, median, median_interval, nothing_measured
 from lut.checking import differing_fields
 from lut.doubts import process_times_s
 from lut.table import Table
@@ -177,6 +177,7 @@ def compare_tables(first: Table, second: Table, *, tolerance: float = TOLERANCE,
     if not 0 <= tolerance < 1:
         raise WrongUse(f"A tolerance must be at least 0 % and below 100 %; got {tolerance:.0%}.")
     environments = [first.environment(), second.environment()]
+    _refuse_estimated(environments)
     before, after = _by_workload(first), _by_workload(second)
     pairs = _measured_in_both(before, after)
     ratios = [_log_ratio(was, now) for was, now in pairs]
@@ -197,6 +198,15 @@ def compare_tables(first: Table, second: Table, *, tolerance: float = TOLERANCE,
     )
 
 
+def _refuse_estimated(environments: Sequence[Environment]) -> None:
+    for name, environment in zip(("first", "second"), environments, strict=True):
+        if note := nothing_measured(environment):
+            raise WrongUse(
+                f"Tables are compared by the workloads that both measured, and the {name} one has none. {note} Compare "
+                "tables that `profile-device` measured."
+            )
+
+
 def _by_workload(table: Table) -> dict[Workload, Outcome]:
     return {outcome.workload: outcome for outcome in table.values()}
 
@@ -209,7 +219,8 @@ def _measured_in_both(
     if not pairs:
         raise WrongUse(
             f"Tables are compared by the workloads that both measured; of the {len(before)} rows of the first and the "
-            f"{len(after)} of the second there is none. Fill both with the same --space, --input and --classes."
+            f"{len(after)} of the second there is none. Measure both with the same --space, --input and --classes; "
+            "predictions and estimates are not compared."
         )
     return pairs
 

@@ -25,6 +25,7 @@ from latency import (
     ProfilerSettings,
     SamplingPlan,
     Workload,
+    is_estimated,
     joined,
 )
 from lut.doubts import FAILURES
@@ -300,6 +301,13 @@ def _asks_more(wanted: SamplingPlan, had: SamplingPlan) -> bool:
 def refuse_other_environment(table: Table, environment: Environment) -> None:
     """Raise WrongUse, naming the differences, when rows of ``table`` come from elsewhere than ``environment``."""
     for known in table.environments():
+        if is_estimated(known) != is_estimated(environment):
+            kinds = ["measured times", "estimates from peak figures"]
+            held, new = kinds[is_estimated(known)], kinds[is_estimated(environment)]
+            raise WrongUse(
+                f"The table holds {held} of {known.device.name}, and {new} are never mixed with them. Give these "
+                "another table, with --out."
+            )
         if known.digest != environment.digest:
             raise WrongUse(
                 "The table was filled in another environment, and times of two are never mixed "

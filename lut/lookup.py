@@ -47,7 +47,7 @@ class Lookup:
         fixed_workloads: what every network shares, as often as it occurs.
         grid: the workload behind each candidate.
         estimates: what is known of each workload, for those that take time and work on the device.
-        alone: the same without the calibration: measured, reported or predicted.
+        alone: the same without the calibration: measured, reported, predicted, or from peak figures.
     """
 
     mean_s: Array
@@ -142,8 +142,9 @@ class Lookup:
 
         A network is below the sum of its bounds with that probability or more, however errors of its parts hang
         together, as far as errors are normal: the standard deviation of a sum is at most the sum of the standard
-        deviations. It is a careful bound where they are independent. Predicted times have errors that are normal on a
-        logarithmic scale, and bounds to match. A calibration's misfit, which belongs to networks, is shared out.
+        deviations. It is a careful bound where they are independent. Predicted times, and those from peak figures, have
+        errors that are normal on a logarithmic scale, and bounds to match. A calibration's misfit, which belongs to
+        networks, is shared out.
 
         Args:
             confidence: the probability, from 0.5 to below 1.
@@ -173,7 +174,7 @@ class Lookup:
 
 def _upper_s(known: Estimate, margin: float) -> float:
     """What a time is below with the probability that so many standard deviations stand for, in seconds."""
-    if known.source == "predicted" and known.mean_s > 0:
+    if known.source in ("predicted", "roofline") and known.mean_s > 0:
         return known.mean_s * math.exp(margin * known.standard_deviation_s / known.mean_s)
     return known.mean_s + margin * known.standard_deviation_s
 

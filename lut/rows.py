@@ -9,6 +9,7 @@ Schema history of a row:
    learned from networks measured whole, and the environment it holds for; measurements stay as they are.
 3. A row of the kind ``estimate`` holds a time that was not measured here: predicted by a model from what was, or
    reported by somebody else. A deviation that nobody knows is null.
+4. The source of an estimate may be ``roofline``: from peak figures of a device, where nothing was measured.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple, TypeAlias, get_args
 from devices import WrongUse
 from latency import Calibration, Environment, Estimate, Failure, Measurement, Outcome, Source, Workload
 
-SCHEMA = 3
+SCHEMA = 4
 
 _KINDS: Mapping[str, type[Measurement] | type[Failure]] = {kind.kind: kind for kind in (Measurement, Failure)}
 

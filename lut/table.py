@@ -158,6 +158,11 @@ class Table(Mapping[Key, Outcome]):
         """The times that were reported or predicted, of workloads that were not tried here."""
         return tuple(self._unmeasured.values())
 
+    def precisions(self) -> tuple[str, ...]:
+        """The number formats of the workloads that anything is known of."""
+        known = [*(outcome.workload for outcome in self._outcomes.values()), *(r.workload for r in self.unmeasured())]
+        return tuple(sorted({workload.precision for workload in known}))
+
     def _forget_calibrations(self, key: Key) -> None:
         """What was learned from a block's old time does not hold for its new one."""
         learned = self._calibrations.get(key.environment, [])

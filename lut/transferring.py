@@ -59,7 +59,8 @@ class SourceTimes:
     def of(tables: Mapping[str, Table], precision: str) -> SourceTimes:
         """The times of blocks that all tables have, in one number format.
 
-        Measured and reported times count. Predicted ones do not: what they tell is known from what they rest on.
+        Measured and reported times count. Predicted ones do not: what they tell is known from what they rest on. Nor do
+        those from peak figures, which tell of no device.
 
         Args:
             tables: by name, as messages shall call them.
@@ -98,10 +99,11 @@ class SourceTimes:
 
 
 def _known_s(table: Table, environment: Environment) -> dict[Workload, float]:
-    """Times above 0 s that are not predictions."""
+    """Times above 0 s that somebody took."""
     rows = [outcome.workload for outcome in table.values()] + [row.workload for row in table.unmeasured()]
     known = {workload: table.estimate(workload, environment) for workload in rows if not is_network(workload)}
-    return {w: found.mean_s for w, found in known.items() if found and found.source != "predicted" and found.mean_s > 0}
+    taken = {w: found.mean_s for w, found in known.items() if found and found.source not in ("predicted", "roofline")}
+    return {workload: time_s for workload, time_s in taken.items() if time_s > 0}
 
 
 def _unbuildable(workloads: Iterable[Workload]) -> frozenset[Workload]:
@@ -135,7 +137,9 @@ def _refuse_twins(environments: Mapping[str, Environment]) -> None:
 def _refuse_other_precision(name: str, times_s: Mapping[Workload, float], precision: str) -> None:
     found = sorted({workload.precision for workload in times_s})
     if not times_s:
-        raise WrongUse(f"{name} has no measured block to learn from. Fill it with `profile-device --out {name}`.")
+        raise WrongUse(
+            f"{name} has no measured block to learn from. Leave it out, or give a table that `profile-device` measured."
+        )
     if precision not in found:
         raise WrongUse(
             f"{name} has blocks in {', '.join(found)}, and the new device is to be measured in {precision}. Give "

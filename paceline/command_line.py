@@ -31,10 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (profile, targets, doctor, show, predict, search, compare, report, demo):
+for _command in (profile, doctor, show, predict, search, compare, report, demo):
     app.command()(_command)
 table.command()(calibrate)
 app.add_typer(table, name="table")
+app.add_typer(targets, name="targets")
 
 _profile_device = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 _profile_device.command()(profile)

@@ -10,9 +10,18 @@ from typing import Annotated
 import typer
 
 from devices import Target, WrongUse, read_timed_device
-from latency import PRECISION_BYTES, Environment, ProfilerSettings, find_profiler, known_profilers
+from latency import (
+    PRECISION_BYTES,
+    Environment,
+    Profiler,
+    ProfilerSettings,
+    estimated_target,
+    find_profiler,
+    is_estimated,
+    known_profilers,
+)
 from lut import Lookup, Table
-from paceline.screen import ImageSize, image_size
+from paceline.screen import ImageSize, image_size, seconds
 from search import SPACES, Space
 
 SpaceName = Annotated[str, typer.Option("--space", help=f"Search space: {', '.join(SPACES)}.", show_default=True)]
@@ -63,7 +72,20 @@ Precision = Annotated[
     str | None,
     typer.Option("--precision", help=f"Number format: {', '.join(PRECISION_BYTES)}. (default: the target's own)"),
 ]
+TablePrecision = Annotated[
+    str | None,
+    typer.Option("--precision", help=f"Number format: {', '.join(PRECISION_BYTES)}. (default: the table's own)"),
+]
 TargetName = Annotated[str, typer.Option("--target", help="Device to measure on; `paceline targets` lists them.")]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        parser=seconds,
+        metavar="TIME",
+        help="How long to wait for a device on which somebody else measures, such as 30min. (default: 10s)",
+    ),
+]
 
 _LOCAL_PRECISION = "fp32"
 """That of the target ``local``."""
@@ -83,12 +105,25 @@ def profiler_settings(target: Target, runtime: str | None, threads: int, options
         NotAvailable: the runtime is missing, as far as that can be told without using a GPU.
     """
     kind = find_profiler(runtime or target.runtime)
-    if malformed := [option for option in options if "=" not in option]:
-        raise WrongUse(f"An option is NAME=VALUE; got {malformed[0]!r}. {kind.name} has {', '.join(kind.choices)}.")
-    chosen = kind.chosen(dict(option.split("=", 1) for option in options))
+    chosen = chosen_options(kind, options)
     if kind.accelerator == "cpu":
         kind.refuse_missing()  # On a GPU the process that measures asks: a context of this one would disturb it.
     return ProfilerSettings(kind.name, read_timed_device(kind.accelerator), threads, chosen)
+
+
+def chosen_options(kind: type[Profiler], options: Sequence[str]) -> dict[str, str]:
+    """All options of a profiler with their values: those that were typed, and the defaults of the others.
+
+    Args:
+        kind: the profiler.
+        options: ``name=value`` each.
+
+    Raises:
+        WrongUse: there is no such option, or one is not of that form.
+    """
+    if malformed := [option for option in options if "=" not in option]:
+        raise WrongUse(f"An option is NAME=VALUE; got {malformed[0]!r}. {kind.name} has {', '.join(kind.choices)}.")
+    return kind.chosen(dict(option.split("=", 1) for option in options))
 
 
 def use_threads(threads: int | None) -> None:
@@ -101,6 +136,8 @@ def use_threads(threads: int | None) -> None:
 
 def runtime_words(environment: Environment) -> list[str]:
     """The options that choose the runtime of ``environment`` on a command line."""
+    if is_estimated(environment):
+        return ["--target", estimated_target(environment), "--estimate"]
     runtime = environment.runtime
     kind = known_profilers().get(runtime.name)
     choices = [name for name in (kind.choices if kind else {}) if name in runtime.options]
@@ -110,15 +147,15 @@ def runtime_words(environment: Environment) -> list[str]:
 
 
 def fill_command(space: Space, table: Path, environment: Environment | None = None) -> str:
-    """The command that measures what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
+    """The command that fills in what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
     height, width = space.input_size
     size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
     precision = space.workloads()[0].precision  # One for all.
+    is_measured = environment is None or not is_estimated(environment)
     return shlex.join(
         [
             "profile-device",
-            "--target",
-            "local",
+            *(["--target", "local"] if is_measured else []),
             "--space",
             space.name,
             *size,
@@ -128,6 +165,18 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
             str(table),
         ]
     )
+
+
+def precision_of(read: Table, asked: str | None) -> str:
+    """The number format to look up: the one that was asked for, else the table's own.
+
+    Raises:
+        WrongUse: the table has several, and none was asked for.
+    """
+    known = read.precisions()
+    if asked is None and len(known) > 1:
+        raise WrongUse(f"The table has times in {' and '.join(known)}: say which with --precision.")
+    return asked or (known[0] if known else _LOCAL_PRECISION)
 
 
 def look_up(space: Space, read: Table, path: Path) -> Lookup:

@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from devices import WrongUse
-from latency import Failure, Measurement, Outcome, SamplingPlan, build_module, export_onnx, operator_of
+from latency import (
+    Failure,
+    Measurement,
+    Outcome,
+    SamplingPlan,
+    build_module,
+    export_onnx,
+    nothing_measured,
+    operator_of,
+)
 from lut import Lookup, Progress, Start, TableWriter, fill, is_doubtful
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import LabelledImages
@@ -47,12 +56,14 @@ class NetworkComparison:
         results: the searched networks, of one space at one input size.
         lookup: latencies of the space's candidates.
         writer: the table, which whole-network measurements are added to.
-        start: starts the processes that measure; their environment is the table's.
+        start: starts the processes that measure; their environment is the table's. None where the table's device is not
+            at hand, as with one that was estimated from peak figures: then nothing is measured.
         plan: how whole networks are sampled.
         images: to train and to score on.
         recipe: how to train.
         out: folder for checkpoints and ONNX files.
         seed: of training.
+        precision: number format that the networks are measured in.
 
     Raises:
         WrongUse: the results belong to different spaces or sizes, or two share a name.
@@ -63,14 +74,15 @@ class NetworkComparison:
         results: Sequence[SearchResult],
         lookup: Lookup,
         writer: TableWriter,
-        start: Start,
+        start: Start | None,
         plan: SamplingPlan,
         images: Images,
         recipe: TrainRecipe,
         out: Path,
         seed: int,
+        precision: str = "fp32",
     ) -> None:
-        self._space = common_space(results)
+        self._space = common_space(results, precision)
         self._results, self._lookup, self._writer = results, lookup, writer
         self._start, self._plan = start, plan
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
@@ -98,16 +110,18 @@ class NetworkComparison:
         """
         self._refuse_unfit()
         architectures = [self._space.architecture(result.architecture) for result in self._results]
+        # References are there to be measured.
+        count = 0 if self._start is None else references
         others = [
-            a for a in spread_architectures(self._space, self._lookup, references, self._seed) if a not in architectures
+            a for a in spread_architectures(self._space, self._lookup, count, self._seed) if a not in architectures
         ]
         outcomes = self._measure([*architectures, *others], tell, again=again)
         networks = [
-            self._searched(result, architecture, outcomes[architecture], tell)
+            self._searched(result, architecture, outcomes.get(architecture), tell)
             for result, architecture in zip(self._results, architectures, strict=True)
         ]
         drawn = [
-            self._described(f"reference {number}", architecture, outcomes[architecture])
+            self._described(f"reference {number}", architecture, outcomes.get(architecture))
             for number, architecture in enumerate(others, 1)
         ]
         return Comparison(
@@ -147,6 +161,9 @@ class NetworkComparison:
     def _measure(
         self, architectures: Sequence[Architecture], tell: Tell, *, again: bool
     ) -> dict[Architecture, Outcome]:
+        """What is known of networks as a whole; nothing where nothing can be measured."""
+        if self._start is None:
+            return {}
         workloads = {architecture: self._space.network(architecture) for architecture in architectures}
 
         def told(progress: Progress) -> None:
@@ -165,7 +182,7 @@ class NetworkComparison:
         return {architecture: outcome for architecture, outcome in found.items() if outcome is not None}
 
     def _searched(
-        self, result: SearchResult, architecture: Architecture, outcome: Outcome, tell: Tell
+        self, result: SearchResult, architecture: Architecture, outcome: Outcome | None, tell: Tell
     ) -> NetworkResult:
         """Train and score a searched network, and export it with its trained weights."""
         from search.training import score_network, scoring_batches, train_network
@@ -195,7 +212,7 @@ class NetworkComparison:
             trained_steps=self._recipe.steps,
         )
 
-    def _described(self, name: str, architecture: Architecture, outcome: Outcome) -> NetworkResult:
+    def _described(self, name: str, architecture: Architecture, outcome: Outcome | None) -> NetworkResult:
         workload = self._space.network(architecture)
         operator = operator_of(workload)
         estimate = self._lookup.estimate(architecture.picks)
@@ -223,9 +240,11 @@ class NetworkComparison:
         return found
 
     def _problems(self, architectures: Sequence[Architecture], outcomes: dict[Architecture, Outcome]) -> list[str]:
-        found = []
+        note = nothing_measured(self._lookup.environment)
+        found = [note] if note else []
+        found += [f"{result.name} was searched with these times: {result.note}" for result in self._elsewhere(note)]
         for result, architecture in zip(self._results, architectures, strict=True):
-            outcome = outcomes[architecture]
+            outcome = outcomes.get(architecture)
             if isinstance(outcome, Measurement):
                 found += [f"{result.name}, measured whole: {problem}" for problem in outcome.problems()]
         if len(set(architectures)) < len(architectures):
@@ -236,9 +255,17 @@ class NetworkComparison:
             found.append(f"{doubtful} of the table's {len(rows)} rows are doubtful; `paceline table check` names them")
         return found
 
+    def _elsewhere(self, note: str) -> list[SearchResult]:
+        """Those that were searched with times of which something else must be said than of the table's."""
+        return [result for result in self._results if result.note and result.note != note]
 
-def common_space(results: Sequence[SearchResult]) -> Space:
+
+def common_space(results: Sequence[SearchResult], precision: str = "fp32") -> Space:
     """The one space that all results belong to.
+
+    Args:
+        results: what was searched.
+        precision: number format of its workloads.
 
     Raises:
         WrongUse: there is no result, they belong to different spaces or sizes, or two share a name.
@@ -250,7 +277,7 @@ def common_space(results: Sequence[SearchResult]) -> Space:
         )
     if len({result.name for result in results}) < len(results):
         raise WrongUse(f"Networks need different names to be told apart; got {[result.name for result in results]}.")
-    return results[0].open()[0]
+    return results[0].open(precision)[0]
 
 
 def spread_architectures(space: Space, lookup: Lookup, count: int, seed: int) -> list[Architecture]:

@@ -33,6 +33,7 @@ class SearchResult:
         recipe: lengths and rates of the search.
         command: the command line that searched it; empty when it was not searched from one.
         confidence: how sure it is that the latency is within the limit, 0.5 to 1; None where the best single number is.
+        note: what must be said wherever its latency is shown, as that nothing was measured; empty where there is none.
     """
 
     name: str
@@ -49,10 +50,15 @@ class SearchResult:
     recipe: Mapping[str, Any]
     command: str = ""
     confidence: float | None = None
+    note: str = ""
 
-    def open(self) -> tuple[Space, Architecture]:
-        """The space, and the network in it."""
-        space = open_space(self.space, self.input_size, self.classes)
+    def open(self, precision: str = "fp32") -> tuple[Space, Architecture]:
+        """The space, and the network in it.
+
+        Args:
+            precision: number format of the workloads, which is no part of a network.
+        """
+        space = open_space(self.space, self.input_size, self.classes, precision)
         return space, space.architecture(self.architecture)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""For all tests: torch computes with one thread, because a second one only waits on images of a few pixels."""
+"""For all tests: one thread for torch, because a second only waits on images of a few pixels; no targets of the user."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import pytest
 
 # Read by torch when it is loaded, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# The developer's own devices are none of the tests' business.
+os.environ["PACELINE_TARGETS"] = os.devnull
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -90,6 +90,26 @@ def test_kernels_are_predicted_on_both_splits_beside_what_was_published(tmp_path
     assert "plain boosted trees                  65.6%" in done.stdout
 
 
+@needs_data
+def test_devices_are_judged_by_what_the_others_tell_of_peak_figures(tmp_path: Path) -> None:
+    done = run("roofline_prior.py", "--data", str(DATA), within=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "left out: a device of your own (--table)" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line[:4] in {"V100", "GTX ", "Gala"} and "%" in line]
+    assert len(rows) == 3
+    for row in rows:
+        by_roofline, by_macs = map(float, row[-2:])
+        assert by_roofline > 0.9
+        assert by_roofline > by_macs - 0.005
+
+
+def test_published_times_that_are_missing_are_left_out_in_words(tmp_path: Path) -> None:
+    done = run("roofline_prior.py", "--data", str(tmp_path / "nowhere"), within=tmp_path)
+    assert done.returncode != 0
+    assert done.stdout.count("nowhere") == 3
+    assert "error: At least 3 devices are needed; got 0" in done.stderr
+
+
 @pytest.mark.parametrize("script", ["transfer_nasbench201.py", "fbnet_additive.py", "kernels_v100.py", "known_sums.py"])
 def test_data_that_is_missing_is_said_with_the_way_out(script: str, tmp_path: Path) -> None:
     done = run(script, "--data", str(tmp_path / "nowhere"), within=tmp_path)

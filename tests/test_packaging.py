@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("devices", "latency", "lut", "paceline", "search")
+PACKAGES = ("agent", "devices", "latency", "lut", "paceline", "search")
 HEAVY = ("onnxruntime", "tensorrt", "torch")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 

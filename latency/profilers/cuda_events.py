@@ -15,6 +15,8 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any, final
 
+from agent.runtimes.cuda_timing import FLUSH_PER_L2, LEAST_FLUSH_BYTES
+from agent.runtimes.wall_clock import without_collection
 from devices import (
     Device,
     DeviceState,
@@ -25,12 +27,10 @@ from devices import (
     gpu_versions,
 )
 from latency.burst import Costs
-from latency.cuda_timing import FLUSH_PER_L2, LEAST_FLUSH_BYTES
 from latency.environment import Environment, Runtime
 from latency.measurement import Measurement
 from latency.profiler import Missing, Profiler, TimedRun
 from latency.profilers.torch_modules import MEMORY_FORMATS, compiled, load_module, missing_torch, run_once
-from latency.profilers.wall_clock import without_collection
 from latency.sampling import median
 from latency.workload import Workload
 

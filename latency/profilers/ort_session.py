@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from importlib import import_module, metadata
 from typing import Any, ClassVar
 
+from agent.runtimes import ort_session
 from devices import WrongUse
 from latency.model_files import input_arrays, onnx_model
 from latency.onnx_export import OPSET, input_names
 from latency.profiler import Missing, ProfilingError
 from latency.profilers.ort_missing import missing_onnxruntime, ort_errors
-from latency.profilers.ort_placement import RECORD_PLACEMENT, placements, refuse_elsewhere
 from latency.profilers.wall_clock import WallClockProfiler
 from latency.workload import Workload
-
-_STOP_SPINNING = "session.force_spinning_stop"
 
 
 class OrtProfiler(WallClockProfiler):
@@ -25,9 +23,7 @@ class OrtProfiler(WallClockProfiler):
 
     Inputs and output are bound before timing, where the provider wants them, so that no copy is timed.
 
-    With several threads, those of a session wait for work by spinning while it runs and sleep between runs. Unasked
-    they would spin on for up to a second, and those of the sentinel's session would then compete for the cores with
-    those of the session that is timed. The price is that each run wakes its threads once.
+    Sessions are those of ``agent.runtimes.ort_session``, as on every device.
 
     The most memory of a call is not among the costs. ONNX Runtime's Python interface has it only in the files of a
     profiled session, and there without the weights.
@@ -56,8 +52,7 @@ class OrtProfiler(WallClockProfiler):
 
     def fixed_options(self) -> Mapping[str, str]:
         """Opset of the files and what the session is told."""
-        always = {"opset": str(OPSET), "graph_optimization": "all", "execution": "sequential"}
-        return {**always, "spinning": "within a run"} if self.threads > 1 else always
+        return {"opset": str(OPSET), **ort_session.common_options(self.threads)}
 
     @abc.abstractmethod
     def provider_options(self, workload: Workload) -> Mapping[str, str]:
@@ -76,44 +71,20 @@ class OrtProfiler(WallClockProfiler):
         Raises:
             ProfilingError: it cannot be exported or loaded, or a node is elsewhere.
         """
-        onnxruntime = import_module("onnxruntime")
         model = self._exported(workload)
-        provider = (self.provider, dict(self.provider_options(workload)))
         try:
-            # Its own fall-back would create the session with other providers, and print that it did.
-            session = onnxruntime.InferenceSession(
-                model, self.session_options(), providers=[provider], enable_fallback=0
-            )
+            return ort_session.load(model, self.session_options(), self.provider, dict(self.provider_options(workload)))
         except ort_errors() as error:
             raise ProfilingError("load", str(error)) from error
-        refuse_elsewhere(session.get_providers(), placements(session), self.provider)
-        return session
 
     def session_options(self) -> Any:
         """Threads, optimisations, and the record of where nodes are."""
-        onnxruntime = import_module("onnxruntime")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
-        options.add_session_config_entry(RECORD_PLACEMENT, "1")
-        if self.threads > 1:
-            options.add_session_config_entry(_STOP_SPINNING, "1")
-        return options
+        return ort_session.session_options(self.threads)
 
     def bound(self, session: Any, workload: Workload) -> Any:
         """A binding of example inputs and room for the output, all in the provider's memory."""
-        value_of = import_module("onnxruntime").OrtValue
-        binding = session.io_binding()
-        inputs = input_arrays(workload)
-        for name, array in zip(input_names(workload), inputs, strict=True):
-            binding.bind_ortvalue_input(name, value_of.ortvalue_from_numpy(array, self.memory, 0))
-        (output,) = session.get_outputs()
-        room = value_of.ortvalue_from_shape_and_type(output.shape, inputs[0].dtype, self.memory, 0)
-        binding.bind_ortvalue_output(output.name, room)
-        return binding
+        inputs = zip(input_names(workload), input_arrays(workload), strict=True)
+        return ort_session.bound(session, dict(inputs), self.memory)
 
     def _exported(self, workload: Workload) -> bytes:
         if self.precisions.get(workload.precision):

@@ -10,16 +10,17 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, final
 
+from agent.runtimes.cuda_stream import Cuda, CudaError
+from agent.runtimes.cuda_timing import LaunchTimer
+from agent.runtimes.tensorrt_engines import OPTIMIZATION_LEVEL, WORKSPACE_MIB, Engine, TensorRt, timing_cache_file
 from devices import Device, DeviceState, WrongUse
 from latency.burst import Costs
-from latency.cuda_memory import Bytes, Cuda, CudaError, find_cuda
-from latency.cuda_timing import LaunchTimer
+from latency.cuda_memory import Bytes, find_cuda
 from latency.environment import Environment, Runtime
 from latency.model_files import onnx_model
 from latency.onnx_export import OPSET, example_inputs, input_names
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.profilers.cuda_events import driver_sensors
-from latency.tensorrt_engines import OPTIMIZATION_LEVEL, WORKSPACE_MIB, Engine, TensorRt, timing_cache_file
 from latency.workload import Workload
 
 if TYPE_CHECKING:

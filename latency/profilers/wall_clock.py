@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import abc
-import gc
-import resource
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from agent.runtimes.wall_clock import lost_cores, timed_calls
 from devices import Device, DeviceState, WrongUse
 from latency.environment import Environment, Runtime
 from latency.profiler import Profiler, TimedRun
@@ -76,30 +74,10 @@ class WallClockProfiler(Profiler):
 
     def disturbances(self) -> int:
         """How often the kernel took a core away from this process."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        return lost_cores()
 
     @contextmanager
     def open(self, workload: Workload) -> Iterator[TimedRun]:
         """A run that calls what ``load`` yields."""
         with self.load(workload) as call:
-
-            def run(calls: int) -> float:
-                with self.running(), without_collection():
-                    started = time.perf_counter()
-                    for _ in range(calls):
-                        call()
-                    return time.perf_counter() - started
-
-            yield TimedRun(run)
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Keep Python from collecting garbage, and leave the collector as it was found."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+            yield TimedRun(timed_calls(call, self.running))

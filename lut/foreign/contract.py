@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeAlias, TypeVar, final
@@ -16,6 +16,9 @@ from lut.foreign.origins import Origin, Statement
 
 Tell: TypeAlias = Callable[[int, int], None]
 """Is told how many of how many bytes or rows are done."""
+
+UNTAKEN: Mapping[str, Source] = {"predicted": "predicted", "roofline": "roofline"}
+"""Sources of times that nobody took, as files spell them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class ForeignRow:
         deviation: standard deviation of the time, or its variance; None where the file does not say.
         is_variance: whether ``deviation`` is a variance, in the unit squared.
         failed: stage and reason, of a row that says in words that there is no time.
-        source: where the time comes from; ``reported`` unless the file says that it was predicted.
+        source: where the time comes from; ``reported`` unless the file says that nobody took it.
         is_inside: whether a predicted time lies inside what was measured.
     """
 
@@ -142,6 +145,8 @@ def refusal_of_any_key(row: KnownRow) -> str:
         return "the format has no way to say that something failed"
     if row.estimate.source == "predicted":
         return "the format has no way to say that a time was predicted"
+    if row.estimate.source == "roofline":
+        return "the format has no way to say that nothing was measured"
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from devices import Device, WrongUse
 from latency import PRECISION_BYTES, Workload
-from lut.foreign.contract import ForeignRow, KnownRow, Problem, in_units
+from lut.foreign.contract import UNTAKEN, ForeignRow, KnownRow, Problem, in_units
 from lut.foreign.judging import FAILED, number
 from lut.foreign.origins import UNKNOWN, Origin, Statement
 
@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, Column] = {
     "batch": Column(int, "images in one pass; empty for 1"),
     "mean_ms": Column(float, "the time; empty or -1 where it failed"),
     "deviation_ms": Column(float, "standard deviation; empty where nobody knows"),
-    "source": Column(str, "measured, calibrated, reported or predicted"),
+    "source": Column(str, "measured, calibrated, reported, predicted, or roofline: from peak figures"),
     "inside": Column(bool, "false where a model extrapolated"),
     "bursts": Column(int, "how many bursts were measured"),
     "failure": Column(str, "STAGE: REASON where it failed"),
@@ -158,7 +158,7 @@ def _row(values: Mapping[str, Cell], where: str, origin: Origin) -> ForeignRow:
             "batch": _whole(values, "batch", 1),
         }
     )
-    # Nobody here measured what a file tells, whatever it says of itself; only a prediction stays one.
+    # Nobody here measured what a file tells, whatever it says of itself; what nobody measured there stays so.
     return ForeignRow(
         f"{where}, {workload.describe()}",
         workload,
@@ -166,7 +166,7 @@ def _row(values: Mapping[str, Cell], where: str, origin: Origin) -> ForeignRow:
         values.get("mean_ms"),
         values.get("deviation_ms"),
         failed=_failed(values),
-        source="predicted" if values.get("source") == "predicted" else "reported",
+        source=UNTAKEN.get(str(values.get("source")), "reported"),
         is_inside=str(values.get("inside")).lower() != "false",
     )
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from devices import WrongUse
-from latency import Environment, Estimate, Failure
-from lut.foreign.contract import ForeignRow, Format, Problem, Tell
+from latency import Environment, Estimate, Failure, Source
+from lut.foreign.contract import UNTAKEN, ForeignRow, Format, Problem, Tell
 from lut.foreign.judging import NoTimeError, estimate_of, is_failure_mark
 from lut.foreign.origins import Origin, Statement
 from lut.rows import Key, Unmeasured
@@ -68,7 +68,7 @@ class Stored(NamedTuple):
         written: how many are new, and were written.
         known: how many the table has already.
         refused: how many say otherwise than the table, which knows better: what was tried here goes before what others
-            report, a reported time before a predicted one, and any time before a failure that others report.
+            report, a reported time before one that nobody took, and any time before a failure that others report.
     """
 
     written: int
@@ -221,7 +221,7 @@ def _standing_of_time(table: Table, row: Unmeasured) -> _Standing:
     known = table.estimate(row.workload, row.environment)
     if known is not None and _is_same(known, row.estimate):
         return "known"
-    is_less = known is not None and (known.source, row.estimate.source) == ("reported", "predicted")
+    is_less = known is not None and known.source == "reported" and row.estimate.source in UNTAKEN
     return "refused" if is_less or not table.takes(row) else "new"
 
 
@@ -232,12 +232,17 @@ def _standing_of_failure(table: Table, failure: Failure) -> _Standing:
 
 
 def _is_same(one: Estimate, other: Estimate) -> bool:
-    """Whether two say the same, whoever took the time; a predicted time is another than one that was taken."""
+    """Whether two say the same, whoever took the time; one that nobody took is another than one that was."""
     return (
-        (one.source == "predicted", one.is_inside) == (other.source == "predicted", other.is_inside)
+        _who(one) == _who(other)
         and math.isclose(one.mean_s, other.mean_s, rel_tol=_SAME)
         and _is_same_deviation(one.standard_deviation_s, other.standard_deviation_s)
     )
+
+
+def _who(known: Estimate) -> tuple[Source | None, bool]:
+    """What tells a time that nobody took from others."""
+    return known.source if known.source in UNTAKEN else None, known.is_inside
 
 
 def _is_same_deviation(one_s: float, other_s: float) -> bool:

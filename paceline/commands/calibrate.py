@@ -15,13 +15,14 @@ from devices import WrongUse, find_target
 from latency import (
     LEAST_NETWORKS,
     Calibration,
+    Environment,
     Estimate,
     Measurement,
     Outcome,
-    ProfilerSettings,
     SamplingPlan,
     WholeNetwork,
     Workload,
+    nothing_measured,
     unique,
 )
 from lut import (
@@ -33,7 +34,6 @@ from lut import (
     blocks_of,
     calibrated,
     fill,
-    fresh_processes,
     is_network,
     networks_of,
 )
@@ -44,15 +44,16 @@ from paceline.options import (
     Json,
     NetworkRounds,
     Options,
-    Precision,
     Runtime,
     Seed,
     SpaceName,
+    TablePrecision,
     TargetName,
     Threads,
     look_up,
-    profiler_settings,
+    precision_of,
 )
+from paceline.place import Place, measuring_place
 from paceline.screen import progress_bar, say, show_json, show_table, size_text
 from search import WHOLE_NETWORK_PLAN, Space, balanced_architectures, open_space
 
@@ -71,7 +72,7 @@ def calibrate(
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
-    precision: Precision = None,
+    precision: TablePrecision = None,
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     seed: Seed = 0,
     again: Again = "none",
@@ -90,19 +91,20 @@ def calibrate(
     """
     rule = again_rule(again)
     found = find_target(target)
-    opened = open_space(space, input_size, classes, precision or found.precision)
     summary = None
     with appending(path, create=False) as writer:
+        opened = open_space(space, input_size, classes, precision_of(writer.table, precision))
         # Refuses, with the command, where blocks are missing.
         barred = np.isnan(look_up(opened, writer.table, path).mean_s)
         environment = writer.table.environment()
+        _refuse_estimated(environment, path)
         chosen = _chosen(opened, networks, seed, barred)
         _refuse_too_few(writer.table, chosen, rule)
         wanted = [*chosen, *_known(writer.table, rule)]
         if wanted:
             say(f"{len(unique(wanted))} networks, of {opened.name} at {size_text(opened.input_size)}, measured whole")
-            settings = profiler_settings(found, runtime, threads, options)
-            summary = _measure(writer, settings, wanted, WHOLE_NETWORK_PLAN.with_rounds(rounds), rule)
+            place = measuring_place(found, runtime, threads, options)
+            summary = _measure(writer, place, wanted, WHOLE_NETWORK_PLAN.with_rounds(rounds), rule)
         calibration = calibrated(writer.table, environment)
         writer.append_calibration(environment, calibration)
         blocks = blocks_of(writer.table, environment)
@@ -111,6 +113,15 @@ def calibrate(
         show_json(_json(path, calibration, plain) | (failures_json(summary) if summary else {}))
     else:
         _show(path, calibration, plain)
+
+
+def _refuse_estimated(environment: Environment, path: Path) -> None:
+    """Raise WrongUse where there is nothing that a measured network could be held against."""
+    if note := nothing_measured(environment):
+        raise WrongUse(
+            f"Calibration holds networks measured whole against measured blocks, and {path} has none. {note} Measure "
+            "the device into another table with `profile-device`, and calibrate that one."
+        )
 
 
 def _chosen(space: Space, count: int, seed: int, barred: npt.NDArray[np.bool_]) -> list[Workload]:
@@ -138,13 +149,13 @@ def _refuse_too_few(table: Table, chosen: Sequence[Workload], rule: Callable[[Ou
 
 def _measure(
     writer: TableWriter,
-    settings: ProfilerSettings,
+    place: Place,
     wanted: Sequence[Workload],
     plan: SamplingPlan,
     rule: Callable[[Outcome], bool],
 ) -> FillSummary:
     """Measure networks whole, and say which failed."""
-    with fresh_processes(settings) as start, progress_bar("measuring") as bar:
+    with place.starts() as start, progress_bar("measuring") as bar:
 
         def tell(progress: Progress) -> None:
             bar(progress.done, progress.wanted)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devices import find_target
-from lut import appending, fresh_processes, refuse_other_environment
+from devices import WrongUse, find_target
+from latency import is_estimated, nothing_measured
+from lut import Table, appending, refuse_other_environment
 from paceline.options import (
     Config,
     Data,
@@ -20,13 +22,15 @@ from paceline.options import (
     Runtime,
     Seed,
     TablePath,
+    TablePrecision,
     TargetName,
     Threads,
     TrainThreads,
     look_up,
-    profiler_settings,
+    precision_of,
     use_threads,
 )
+from paceline.place import measuring_place
 from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
 from search import (
     WHOLE_NETWORK_PLAN,
@@ -58,6 +62,7 @@ def compare(
     target: TargetName = "local",
     runtime: Runtime = None,
     threads: Threads = 1,
+    precision: TablePrecision = None,
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     seed: Seed = 0,
     config: Config = None,
@@ -66,27 +71,32 @@ def compare(
 ) -> None:
     """Train searched networks the same way, export them, measure them whole on the device, and report.
 
+    With a table that was estimated from peak figures nothing is measured, because the device is not at hand: networks
+    are trained, scored and exported, and the report says that their latencies are estimates.
+
     Example: paceline compare runs/macs.json runs/latency.json --table tables/local.jsonl --out runs/compare
     """
     use_threads(train_threads)
     results = [SearchResult.read(path) for path in networks]
-    space = common_space(results)
     recipe = Recipe.read(config).train
     plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
-    settings = profiler_settings(find_target(target), runtime, threads, options)
-    images = Images(
-        open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
-        open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
-    )
-    with (
-        appending(table, create=False) as writer,
-        fresh_processes(settings) as start,
-        progress_bar("comparing") as bar,
-    ):
-        with start({}) as process:
-            refuse_other_environment(writer.table, process.environment)
+    with appending(table, create=False) as writer, ExitStack() as stack:
+        number_format = precision_of(writer.table, precision)
+        space = common_space(results, number_format)
+        images = Images(
+            open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
+            open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
+        )
+        start = None
+        if _is_at_hand(writer.table):
+            start = stack.enter_context(measuring_place(find_target(target), runtime, threads, options).starts())
+            with start({}) as process:
+                refuse_other_environment(writer.table, process.environment)
+        else:
+            _refuse_measuring(target, runtime, options, again=again)
+        bar = stack.enter_context(progress_bar("comparing"))
         lookup = look_up(space, writer.table, table)
-        comparing = NetworkComparison(results, lookup, writer, start, plan, images, recipe, out, seed)
+        comparing = NetworkComparison(results, lookup, writer, start, plan, images, recipe, out, seed, number_format)
         command = shlex.join(["paceline", *sys.argv[1:]])
         comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)
     comparison.write(out / "compare.json")
@@ -96,6 +106,23 @@ def compare(
     else:
         rows = [_row(network) for network in comparison.networks]
         show_table("compared", ("network", "limit", "MACs", "predicted", "measured whole", "mIoU"), rows)
+        if note := nothing_measured(lookup.environment):
+            print(note)
+
+
+def _is_at_hand(table: Table) -> bool:
+    """Whether the table tells of a device that can be measured, and not of peak figures."""
+    return not any(map(is_estimated, table.environments()))
+
+
+def _refuse_measuring(target: str, runtime: str | None, options: list[str], *, again: bool) -> None:
+    """Refuse options that say how to measure, where nothing is."""
+    given = {"--target": target != "local", "--runtime": runtime, "--option": options, "--again": again}
+    if found := [name for name, value in given.items() if value]:
+        raise WrongUse(
+            "With a table that was estimated from peak figures nothing is measured. Leave out "
+            f"{' and '.join(found)}, or give a table that was measured."
+        )
 
 
 def report(
@@ -120,7 +147,7 @@ def _row(network: NetworkResult) -> tuple[str, ...]:
         milliseconds(limit) if network.objective == "latency" else f"{limit / 1e6:.4g} M MACs",
         f"{network.macs / 1e6:.4g} M",
         _interval(network.predicted),
-        "failed" if network.measured is None else _interval(network.measured),
+        _interval(network.measured) if network.measured else "failed" if network.failure else "not measured",
         "" if network.miou is None else f"{network.miou:.3f}",
     )
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from devices import NoAnswer, WrongUse
-from latency import PRECISION_BYTES, Workload
+from latency import PRECISION_BYTES, Environment, Workload, nothing_measured
 from lut import (
     COLUMNS,
     FORMATS,
@@ -106,11 +106,14 @@ def export_table(
     chosen = find_format(form)
     if out.exists() and path.exists() and out.samefile(path):
         raise WrongUse(f"--out must not be the table itself; got {out} for both.")
-    exported = write_foreign(Table.read(path), chosen, out)
+    read = Table.read(path)
+    exported = write_foreign(read, chosen, out)
     if as_json:
         show_json(_exported_json(exported, out))
         return
     print(f"{out}: {exported.written} rows, {chosen.name}")
+    for environment in read.environments():
+        _show_note(environment)
     if exported.unsaid:
         print(f"{len(exported.unsaid)} rows are not in it:")
         _show_lines([f"{row.workload.describe()}: {why}" for row, why in exported.unsaid])
@@ -132,10 +135,16 @@ def patient_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield tell
 
 
+def _show_note(environment: Environment) -> None:
+    if note := nothing_measured(environment):
+        print(note)
+
+
 def _show_imported(imported: Imported, stored: Stored | None, file: Path, out: Path) -> None:
     print(f"{file}: {imported.format}, {_counts(imported)}")
     for origin in imported.origins:
         print(origin.environment().describe() + (f"\n  according to {origin.evidence}" if origin.evidence else ""))
+        _show_note(origin.environment())
     print(f"not known: {', '.join(imported.unknown())}")
     if imported.resolution_s is not None:
         print(

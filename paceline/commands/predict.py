@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from latency import LEAST_NETWORKS, Source
+from latency import LEAST_NETWORKS, Source, nothing_measured
 from lut import Lookup, Table, networks_of
 from paceline.commands.show import open_network
-from paceline.options import Classes, InputSize, Json, TablePath, look_up, runtime_words
+from paceline.options import Classes, InputSize, Json, TablePath, TablePrecision, look_up, precision_of, runtime_words
 from paceline.screen import say, show_json
 from search import Architecture, Space
 
@@ -23,16 +24,18 @@ def predict(
     table: TablePath,
     input_size: InputSize = None,
     classes: Classes = None,
+    precision: TablePrecision = None,
     as_json: Json = False,
 ) -> None:
     """Predict the latency of a network as the sum of its blocks' times in a table.
 
     Blocks run faster or slower inside a network than alone. Where the table was calibrated (`paceline table calibrate`)
     the prediction and its interval take that into account. Where it was not, the interval covers what is said of each
-    block, taken to be independent: the noise of its measurement, or the deviation of its prediction.
+    block, taken to be independent: the noise of its measurement, or the deviation of its prediction. A table that was
+    estimated from peak figures is wrong by about the same factor in all blocks, and the interval says by how much.
     """
-    space, architecture = open_network(network, input_size, classes)
     read = Table.read(table)
+    space, architecture = open_network(network, input_size, classes, precision_of(read, precision))
     lookup = look_up(space, read, table)
     hint_at_calibration(space, read, table, lookup)
     estimate = lookup.estimate(architecture.picks)
@@ -48,19 +51,26 @@ def predict(
                 "is_inside": estimate.is_inside,
                 "blocks": _blocks_by_source(lookup, space, architecture),
                 "environment": lookup.environment.to_json(),
+                "note": nothing_measured(lookup.environment),
             }
         )
         return
     sources = _blocks_by_source(lookup, space, architecture)
-    words = " and ".join(f"{count} {source}" for source, count in sources.items())
+    words = " and ".join(f"{count} {_WORDS.get(source, source)}" for source, count in sources.items())
     interval = "not known, as a block's is not" if unsure else f"{low * 1e3:.4g} to {high * 1e3:.4g} ms"
     calibrated = "calibrated " if lookup.calibration is not None else ""
     print(
         f"{network}: {estimate.mean_s * 1e3:.4g} ms (95 % interval {interval}, {calibrated}sum of {words} blocks) on "
         f"{lookup.environment.describe()}"
     )
-    if not estimate.is_inside:
+    if note := nothing_measured(lookup.environment):
+        print(note)
+    elif not estimate.is_inside:
         print("It has blocks that are unlike everything that was measured; `profile-device` measures them.")
+
+
+_WORDS: Mapping[Source, str] = {"roofline": "estimated"}
+"""Sources whose names are no words for what was done."""
 
 
 def _blocks_by_source(lookup: Lookup, space: Space, architecture: Architecture) -> dict[Source, int]:

@@ -27,9 +27,9 @@ from lut import (
     appending,
     fill,
     fill_most_telling,
-    fresh_processes,
     is_doubtful,
 )
+from paceline.commands.estimate_table import EstimateOnly, estimate_table, refuse_measuring_options
 from paceline.commands.partial_profile import (
     Budget,
     FractionToMeasure,
@@ -48,8 +48,9 @@ from paceline.options import (
     SpaceName,
     TargetName,
     Threads,
-    profiler_settings,
+    Wait,
 )
+from paceline.place import measuring_place
 from paceline.screen import milliseconds, progress_bar, say, seconds, share, show_json, size_text
 from search import open_space
 
@@ -111,6 +112,8 @@ def profile(
     share_to_measure: FractionToMeasure = None,
     budget_s: Budget = None,
     model: ModelName = ChosenByCrossValidation.name,
+    wait_s: Wait = None,
+    estimate_only: EstimateOnly = False,
     as_json: Json = False,
 ) -> None:
     """Time every candidate block of a search space on a device, and keep the times in a table.
@@ -127,22 +130,39 @@ def profile(
     a cost model is least sure of; the others are predicted, and marked as such in the table with their intervals. A
     later run goes on from there, and what it measures takes the place of what was predicted.
 
+    A device that is not this machine is measured through ssh, with nothing installed on it; `paceline targets add`
+    names it. A lost connection is tried again for ten minutes. Without the device, --estimate fills the table with what
+    its maker's figures make likely.
+
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
 
     Example, a first look: profile-device --space squeezenas-small --input 256x512 --budget 60s
+
+    Example, a Jetson: paceline targets add xavier --host nvidia@10.0.0.5 && profile-device --target xavier
     """
     rule = again_rule(again)
-    scope = part_to_measure(share_to_measure, budget_s, limit_s, again)
-    cost_model = find_cost_model(model)
     found = find_target(target)
     opened = open_space(space, input_size, classes, precision or found.precision)
-    settings = profiler_settings(found, runtime, threads, options)
     path = out or Path("tables") / f"{target}.jsonl"
+    if estimate_only:
+        refuse_measuring_options(
+            fraction=share_to_measure,
+            budget=budget_s,
+            time_limit=limit_s,
+            again=None if again == "none" else again,
+            runtime=runtime,
+            wait=wait_s,
+        )
+        estimate_table(found, opened, path, as_json=as_json)
+        return
+    scope = part_to_measure(share_to_measure, budget_s, limit_s, again)
+    cost_model = find_cost_model(model)
+    place = measuring_place(found, runtime, threads, options, wait_s=wait_s)
     plan = SamplingPlan(precision=interval).with_rounds(rounds)
     say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
-    say(f"{settings.device.describe()}, {settings.name}")
+    say(place.describe())
     started = time.monotonic()
-    with appending(path) as writer, fresh_processes(settings) as start, progress_bar("measuring") as bar:
+    with place.starts() as start, appending(path) as writer, progress_bar("measuring") as bar:
 
         def tell(progress: Progress, what: str | None = None) -> None:
             words = "" if progress.outcome is None else _words(progress.outcome)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from devices import WrongUse, unknown_name
+from latency import nothing_measured
 from lut import Lookup, Table
 from paceline.options import (
     Config,
@@ -19,9 +20,11 @@ from paceline.options import (
     Json,
     Seed,
     SpaceName,
+    TablePrecision,
     TrainThreads,
     fill_command,
     look_up,
+    precision_of,
     refuse_unwritable,
     use_threads,
 )
@@ -75,6 +78,7 @@ def search(
     ] = None,
     space: SpaceName = "demo",
     input_size: InputSize = None,
+    precision: TablePrecision = None,
     data: Data = "scenes",
     seed: Seed = 0,
     config: Config = None,
@@ -102,8 +106,10 @@ def search(
     if objective not in _OBJECTIVES:
         raise unknown_name("objective", objective, _OBJECTIVES)
     recipe = Recipe.read(config)
-    opened = open_space(space, input_size, len(open_images(data, "train", _ANY_SIZE).classes))
-    lookup = None if table is None else look_up(opened, Table.read(table), table)
+    read = Table() if table is None else Table.read(table)
+    count = len(open_images(data, "train", _ANY_SIZE).classes)
+    opened = open_space(space, input_size, count, precision_of(read, precision))
+    lookup = None if table is None else look_up(opened, read, table)
     most = _objective(objective, opened, lookup, None).limit(limit)
     costs = _objective(objective, opened, lookup, confidence)
     costs.refuse_impossible(most)
@@ -116,7 +122,8 @@ def search(
     with progress_bar("supernet") as bar:
         trial, trials = searching.search(lambda stage, done, of, words: bar(done, of, words, stage))
     result = _result(out, opened, costs, most, trial, seed, f"{train.name}; {validation.name}", recipe)
-    result = replace(result, confidence=confidence)
+    note = nothing_measured(lookup.environment) if lookup is not None and objective == "latency" else ""
+    result = replace(result, confidence=confidence, note=note)
     result.write(out)
     say(f"{len(trials)} networks were scored; {out} holds the best.")
     if as_json:
@@ -124,6 +131,8 @@ def search(
     else:
         sure = "" if confidence is None else f"at most, {confidence:.1%} sure, "
         print(f"{result.name}: {sure}{costs.format(result.cost)}, limit {costs.format(most)}")
+        if result.note:
+            print(result.note)
         print(f"mIoU with inherited weights: {result.score:.3f}")
         print(" ".join(result.architecture))
 

@@ -42,14 +42,14 @@ def show(
 
 
 def open_network(
-    name: str, input_size: tuple[int, int] | None = None, classes: int | None = None
+    name: str, input_size: tuple[int, int] | None = None, classes: int | None = None, precision: str = "fp32"
 ) -> tuple[Space, Architecture]:
     """A published network by name, or a searched one by the file it was written to."""
     if name not in PUBLISHED and Path(name).suffix == ".json":
         if input_size is not None or classes is not None:
             raise WrongUse(f"{name} has its own input size and classes; leave out --input and --classes.")
-        return SearchResult.read(Path(name)).open()
-    return open_published(name, input_size, classes)
+        return SearchResult.read(Path(name)).open(precision)
+    return open_published(name, input_size, classes, precision)
 
 
 def _show_network(name: str, space: Space, architecture: Architecture, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from devices import NotAvailable, read_timed_device
-from latency import Environment, Workload, known_profilers
+from latency import Environment, Workload, known_profilers, nothing_measured
 from lut import TOLERANCE, CommonFactor, Concern, Difference, RowDifference, Table, check, compare_tables, repair
 from paceline.commands.doctor import installed_versions
 from paceline.commands.foreign import export_table, import_table
@@ -43,8 +44,9 @@ def show(
     """List the rows of a table: what was measured where, how fast, how sure, and what speaks against the numbers.
 
     A time is the median over bursts, and its interval the spread between them: the larger side, as a share of the time.
-    MiB and mJ are memory and energy of one call, where the runtime tells. Times that were predicted, or reported by
-    somebody else, say so, and predictions of blocks unlike all that was measured say that, too. What all rows of an
+    MiB and mJ are memory and energy of one call, where the runtime tells. Times that were predicted, reported by
+    somebody else, or estimated from peak figures of the device (roofline), where nothing was measured, say so, and
+    predictions of blocks unlike all that was measured say that, too. What all rows of an
     operator have in common is said once, below the table, and so is what speaks against the rows.
 
     Example, the ten slowest blocks: paceline table show tables/local.jsonl --sort time --limit 10
@@ -55,8 +57,7 @@ def show(
     if as_json:
         show_json([row_json(row) for row in rows])
         return
-    for environment in read.environments():
-        print(environment.describe())
+    _show_environments(read)
     show_rows(str(path), rows)
     if len(rows) < len(everything):
         print(f"{len(everything) - len(rows)} more rows: leave out --limit {limit}")
@@ -87,10 +88,8 @@ def check_table(path: TableFile, as_json: Json = False) -> None:
     if as_json:
         show_json({"table": str(path), "trusted": findings.is_trusted, **asdict(findings)})
     else:
-        unmeasured = f", {findings.unmeasured} predicted or reported" if findings.unmeasured else ""
-        print(f"{path}: {findings.measured} measured, {findings.failed} failed{unmeasured}")
-        for environment in read.environments():
-            print(environment.describe())
+        print(f"{path}: {findings.measured} measured, {findings.failed} failed{_unmeasured_in_words(read)}")
+        _show_environments(read)
         for concern in findings.concerns:
             _show_concern(concern)
         if any(concern.command for concern in findings.concerns):
@@ -146,6 +145,22 @@ def repair_table(path: TableFile) -> None:
     where = f" to {path}.rejected; run profile-device again to measure what they held" if moved else ""
     print(f"{path}: {kept} rows kept, {moved} lines moved{where}")
 
+
+def _show_environments(read: Table) -> None:
+    """Where the rows come from, and which of them nobody measured."""
+    for environment in read.environments():
+        print(environment.describe())
+        if note := nothing_measured(environment):
+            print(note)
+
+
+def _unmeasured_in_words(read: Table) -> str:
+    counts = Counter(row.estimate.source for row in read.unmeasured())
+    return "".join(f", {count} {_UNMEASURED.get(source, source)}" for source, count in sorted(counts.items()))
+
+
+_UNMEASURED: Mapping[str, str] = {"roofline": "estimated from peak figures"}
+"""Sources whose names are no words for what was done."""
 
 _LOOKS = {"failed": "red", "slower": "red", "faster": "green", "unclear": "yellow"}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from devices import unknown_name
-from latency import Z95, Failure, Measurement, Outcome
+from latency import Z95, Estimate, Failure, Measurement, Outcome
 from lut import Table, Unmeasured
 from paceline.screen import milliseconds, show_table
 from paceline.short_names import natural_order, short_names
@@ -106,9 +106,19 @@ def _cell(column: str, row: Row) -> str:
 
 def _unmeasured_cells(row: Unmeasured) -> dict[str, str]:
     known = row.estimate
-    share = known.standard_deviation_s / known.mean_s if known.mean_s else math.nan
+    is_bare = known.source == "roofline"  # Nothing was measured that it could be like.
     return {
         _TIME: milliseconds(known.mean_s),
-        _INTERVAL: "unknown" if math.isnan(share) else f"+-{Z95 * share:.1%}",
-        _SOURCE: known.source if known.is_inside else f"{known.source}, unlike what was measured",
+        _INTERVAL: _interval_cell(known),
+        _SOURCE: known.source if known.is_inside or is_bare else f"{known.source}, unlike what was measured",
     }
+
+
+def _interval_cell(known: Estimate) -> str:
+    share = known.standard_deviation_s / known.mean_s if known.mean_s else math.nan
+    if math.isnan(share):
+        return "unknown"
+    if known.source == "roofline":
+        factor = known.interval_s[1] / known.mean_s
+        return f"/{factor:.1f} to x{factor:.1f}"
+    return f"+-{Z95 * share:.1%}"

@@ -12,9 +12,10 @@ import typer
 
 from devices import WrongUse, find_target
 from latency import SamplingPlan
-from lut import Progress, SourceTimes, Table, TransferSummary, appending, fill_from_sources, fresh_processes
+from lut import Progress, SourceTimes, Table, TransferSummary, appending, fill_from_sources
 from paceline.commands.profile_device import failures_in_words, failures_json
-from paceline.options import Json, Options, Precision, Runtime, TargetName, Threads, profiler_settings
+from paceline.options import Json, Options, Precision, Runtime, TargetName, Threads
+from paceline.place import measuring_place
 from paceline.screen import milliseconds, progress_bar, say, share, show_json, show_table
 
 _Z90 = NormalDist().inv_cdf(0.95)
@@ -57,11 +58,11 @@ def transfer(
     paths = [*first, *(more or [])]
     _refuse_repeated(paths, out)
     sources = SourceTimes.of({str(path): Table.read(path) for path in paths}, precision or found.precision)
-    settings = profiler_settings(found, runtime, threads, options)
+    place = measuring_place(found, runtime, threads, options)
     plan = SamplingPlan(precision=interval).with_rounds(rounds)
     say(f"{len(sources.workloads)} blocks known on {len(paths)} other device(s)")
-    say(f"{settings.device.describe()}, {settings.name}")
-    with appending(out) as writer, fresh_processes(settings) as start, progress_bar("measuring") as bar:
+    say(place.describe())
+    with place.starts() as start, appending(out) as writer, progress_bar("measuring") as bar:
 
         def tell(progress: Progress) -> None:
             bar(progress.done, progress.wanted)

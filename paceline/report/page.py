@@ -69,11 +69,12 @@ def _words(comparison: Comparison) -> dict[str, Any]:
     return {
         "device": wording.device_name(comparison),
         "comparison": comparison,
+        "estimated": wording.estimated_note(comparison),
         "headline": headline,
         "other_findings": others,
         "problems": rows.problems(comparison),
         "rows": rows.table_rows(comparison),
-        "device_facts": rows.facts(comparison.device),
+        "device_facts": rows.device_facts(comparison),
         "runtime_facts": rows.facts(comparison.runtime),
         "setting": rows.setting(comparison),
     }

@@ -62,7 +62,8 @@ def prediction_error(network: NetworkResult) -> float:
 
 def problems(comparison: Comparison) -> tuple[str, ...]:
     """Reasons not to trust a number: those the comparison brings, and those its numbers show."""
-    found = list(comparison.problems)
+    # What the whole page says at its top need not be said again.
+    found = [problem for problem in comparison.problems if problem != wording.estimated_note(comparison)]
     failed = [network for network in comparison.networks if network.failure is not None]
     found += [f"{network.name} could not be measured: {network.failure}" for network in failed]
     absent = sum(math.isnan(value) for row in comparison.latency_s for value in row)
@@ -80,6 +81,13 @@ def problems(comparison: Comparison) -> tuple[str, ...]:
 def facts(fields: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Names and values of an identity, with underscores as spaces."""
     return tuple((str(name).replace("_", " "), wording.plain(value)) for name, value in fields.items())
+
+
+def device_facts(comparison: Comparison) -> tuple[tuple[str, str], ...]:
+    """The identity of the device. Of one that was not there, what nobody could read is left out."""
+    if not wording.estimated_note(comparison):
+        return facts(comparison.device)
+    return facts({name: value for name, value in comparison.device.items() if value not in (None, "unknown")})
 
 
 def setting(comparison: Comparison) -> tuple[tuple[str, str], ...]:

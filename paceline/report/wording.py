@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from latency import ROOFLINE
 from search import Comparison, Interval, NetworkResult
 
 MISSING = "missing"
@@ -115,6 +116,13 @@ def device_name(comparison: Comparison) -> str:
         if isinstance(value, str) and value:
             return value
     return "the device"
+
+
+def estimated_note(comparison: Comparison) -> str:
+    """What must be said where times come from peak figures of a device; empty where they were measured."""
+    if comparison.runtime.get("name") != ROOFLINE:
+        return ""
+    return f"Estimated from peak figures of {device_name(comparison)}; nothing was measured."
 
 
 def plain(value: Any) -> str:

@@ -54,9 +54,9 @@ def open_space(
 
 
 def open_published(
-    name: str, input_size: tuple[int, int] | None = None, classes: int | None = None
+    name: str, input_size: tuple[int, int] | None = None, classes: int | None = None, precision: str = "fp32"
 ) -> tuple[Space, Architecture]:
-    """A published network with its space.
+    """A published network with its space; arguments as of ``open_space``.
 
     Raises:
         WrongUse: there is no such network.
@@ -64,7 +64,7 @@ def open_published(
     if name not in PUBLISHED:
         raise unknown_name("network", name, PUBLISHED)
     space_name, names = PUBLISHED[name]
-    space = open_space(space_name, input_size, classes)
+    space = open_space(space_name, input_size, classes, precision)
     return space, space.architecture(names)
 
 

@@ -100,7 +100,7 @@ def test_a_laptop_on_battery_that_swaps_is_told_so(machine: Machine) -> None:
     assert found["turbo"].remedy.endswith("echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo")
     assert found["power mode"].severity == "warning"
     assert found["shared cores"].remedy == "taskset -c 0,1 paceline ..."
-    assert found["throttling"].what == "heat lowered the clock 12 times since boot"
+    assert found["throttling"].what == "heat, or too much current, lowered the clock 12 times since boot"
 
 
 def test_amds_turbo_has_another_switch(machine: Machine) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.linux import is_virtual
+from agent.throttling import throttled_since_boot
 from devices import DeviceState, read_device, read_state
-from devices.linux import is_virtual, throttled_since_boot
 from tests.devices.machines import (
     AMD_DESKTOP,
     CPUS,
@@ -173,13 +174,13 @@ def test_an_amd_processor_is_as_hot_as_its_own_sensor_and_not_as_the_disk(machin
 def test_a_raspberry_pi_says_what_holds_its_clock_down_now_and_what_did(machine: Machine) -> None:
     root = machine(RASPBERRY_PI)
     assert read_state(root).throttle_reasons == "under-voltage, throttled"
-    assert throttled_since_boot(root) == "under-voltage, throttled"
+    assert throttled_since_boot(str(root)) == "under-voltage, throttled"
 
 
 @pytest.mark.parametrize(("text", "now", "before"), [("0", "", ""), ("80000", "", "soft temperature limit")])
 def test_a_raspberry_pi_that_is_fine_says_so(machine: Machine, text: str, now: str, before: str) -> None:
     root = machine({RASPBERRY_THROTTLED: text})
-    assert (read_state(root).throttle_reasons, throttled_since_boot(root)) == (now, before)
+    assert (read_state(root).throttle_reasons, throttled_since_boot(str(root))) == (now, before)
 
 
 def test_what_is_no_hexadecimal_number_is_unknown(machine: Machine) -> None:
@@ -199,7 +200,7 @@ def test_a_power_mode_without_a_list_of_names_keeps_its_number(machine: Machine)
 def test_a_virtual_machine_tells_the_time_its_host_took(machine: Machine) -> None:
     root = machine(VIRTUAL_MACHINE)
     state = read_state(root)
-    assert is_virtual(root) is True
+    assert is_virtual(str(root)) is True
     assert state.steal_s == pytest.approx(250 / os.sysconf("SC_CLK_TCK"))
     assert state.cpu_stall_s == pytest.approx(2204.374563)
     assert (state.clock_mhz, state.governor, state.boost) == (None, None, None)
@@ -207,13 +208,13 @@ def test_a_virtual_machine_tells_the_time_its_host_took(machine: Machine) -> Non
 
 def test_bare_metal_has_no_steal(machine: Machine) -> None:
     root = machine(INTEL_LAPTOP)
-    assert is_virtual(root) is False
+    assert is_virtual(str(root)) is False
     assert read_state(root).steal_s is None
 
 
 def test_an_arm_machine_is_virtual_when_its_device_tree_says_so(machine: Machine) -> None:
-    assert is_virtual(machine(RASPBERRY_PI)) is None
-    assert is_virtual(machine({"proc/device-tree/hypervisor/compatible": "linux,kvm"})) is True
+    assert is_virtual(str(machine(RASPBERRY_PI))) is None
+    assert is_virtual(str(machine({"proc/device-tree/hypervisor/compatible": "linux,kvm"}))) is True
 
 
 def test_of_a_large_server_some_processors_are_asked_from_all_over(machine: Machine) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent import gpu
 from devices import (
     DeviceState,
     GpuDisturbances,
@@ -17,7 +18,6 @@ from devices import (
     gpu_energy_j,
     gpu_throttle_reasons,
     gpu_versions,
-    nvidia,
     read_gpu,
     read_gpu_health,
     read_gpu_state,
@@ -30,18 +30,13 @@ OTHER = "GPU-11112222-3333-4444-5555-666677778888"
 PART = "MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f"
 
 
-def forget() -> None:
-    for cached in (nvidia._nvml, nvidia._find_gpu):
-        cached.cache_clear()
-
-
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
-    forget()
+    gpu.forget()
     yield
-    forget()
+    gpu.forget()
 
 
 @pytest.fixture
@@ -80,7 +75,7 @@ def test_every_name_of_the_stand_in_is_one_of_the_real_module() -> None:
 
 def test_every_reason_is_a_name_of_the_real_module() -> None:
     real = pytest.importorskip("pynvml", reason="needs nvidia-ml-py")
-    assert all(hasattr(real, f"nvmlClocksThrottleReason{name}") for name in nvidia._REASONS)
+    assert all(hasattr(real, f"nvmlClocksThrottleReason{name}") for name in gpu._REASONS)
 
 
 def test_without_a_driver_the_real_module_leads_to_not_available() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from devices import NotAvailable, nvidia, read_device, read_timed_device, state_reader
+from agent import gpu
+from devices import NotAvailable, read_device, read_timed_device, state_reader
 from tests.devices.fake_pynvml import Board, FakePynvml
 
 Furnish = Callable[[FakePynvml | None], None]
@@ -22,11 +23,9 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Furnish]:
         monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    nvidia._nvml.cache_clear()
-    nvidia._find_gpu.cache_clear()
+    gpu.forget()
     yield put
-    nvidia._nvml.cache_clear()
-    nvidia._find_gpu.cache_clear()
+    gpu.forget()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from latency.cuda_memory import Bytes, Cuda
+from agent.runtimes.cuda_stream import Cuda
+from latency.cuda_memory import Bytes
 
 
 class FakeCuda(Cuda):

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.runtimes.cuda_stream import Cuda, CudaError
 from latency import cuda_memory
-from latency.cuda_memory import BindingsCuda, Cuda, CudaError, PycudaCuda, TorchCuda, find_cuda
+from latency.cuda_memory import BindingsCuda, PycudaCuda, TorchCuda, find_cuda
 from latency.profiler import Missing
 
 try:

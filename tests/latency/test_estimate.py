@@ -17,7 +17,7 @@ STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SECONDS = st.just(0.0) | st.floats(1e-9, 10)
-SOURCES: Sequence[Source] = ("measured", "calibrated", "reported", "predicted")
+SOURCES: Sequence[Source] = ("measured", "calibrated", "reported", "predicted", "roofline")
 
 
 BAD = (-1e-9, math.inf, -math.inf)
@@ -43,6 +43,20 @@ def test_the_sum_of_nothing_is_nothing() -> None:
 
 def test_means_add_up_and_deviations_in_quadrature() -> None:
     assert total([Estimate(1.0, 0.3), Estimate(2.0, 0.4)]) == Estimate(3.0, 0.5)
+
+
+def test_from_peak_figures_a_time_is_known_up_to_a_factor() -> None:
+    low_s, high_s = Estimate(2.0, 1.5, "roofline").interval_s
+    assert (low_s * high_s, high_s / 2.0) == pytest.approx((4.0, math.exp(1.96 * 0.75)), rel=1e-3)
+    assert Estimate(0.0, 0.0, "roofline").interval_s == (0.0, 0.0)
+
+
+def test_blocks_of_a_device_are_off_from_its_peaks_together() -> None:
+    parts = [Estimate(1.0, 0.75, "roofline"), Estimate(3.0, 2.25, "roofline")]
+    whole = total(parts)
+    assert (whole.mean_s, whole.standard_deviation_s) == (4.0, 3.0)
+    assert whole.interval_s[1] == pytest.approx(sum(part.interval_s[1] for part in parts))
+    assert total([*parts, Estimate(1.0, 4.0)]).standard_deviation_s == 5.0
 
 
 @pytest.mark.parametrize("one", SOURCES)

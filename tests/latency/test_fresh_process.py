@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agent.worker_process import WorkerProcess
 from devices import NotAvailable, WrongUse
 from latency import (
     Failure,
@@ -28,7 +29,7 @@ from latency import (
     open_profiler,
     sentinel_workload,
 )
-from latency.fresh_process import _Process
+from tests.agent.living_processes import MOST_WAIT_S, ends, lives
 from tests.contracts.examples import DEVICE, QUICK, block, idle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,9 +37,6 @@ HERE = Path(__file__).parent
 
 DUMMY = ProfilerSettings("dummy", DEVICE)
 UNRULY = ProfilerSettings("unruly", DEVICE)
-
-MOST_WAIT_S = 60.0
-"""After which a process that should have ended is said to live on; it takes milliseconds."""
 
 
 @pytest.fixture
@@ -74,22 +72,7 @@ def process_of(outcome: Outcome) -> str:
 
 
 def pid_of(measurer: FreshProcess) -> int:
-    return measurer._process._popen.pid
-
-
-def lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has asked for yet does not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-
-
-def ends(pid: int) -> bool:
-    until_s = time.monotonic() + MOST_WAIT_S
-    while lives(pid) and time.monotonic() < until_s:
-        time.sleep(0.01)
-    return not lives(pid)
+    return measurer._process.pid
 
 
 def test_it_measures_what_the_same_profiler_measures_here() -> None:
@@ -231,13 +214,13 @@ def test_its_profiler_says_how_long_a_workload_may_take_unless_it_is_told(
     monkeypatch: pytest.MonkeyPatch, asked_s: float | None, given_s: float
 ) -> None:
     seen_s = []
-    ask = _Process.ask
+    ask = WorkerProcess.ask
 
-    def note(process: _Process, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
+    def note(process: WorkerProcess, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
         seen_s.append(patience_s)
         return ask(process, request, patience_s)
 
-    monkeypatch.setattr(_Process, "ask", note)
+    monkeypatch.setattr(WorkerProcess, "ask", note)
     with FreshProcess(UNRULY, patience_s=asked_s) as measurer:
         measurer.measure(act("calm"), QUICK)
     assert seen_s == [300.0, given_s]
@@ -308,7 +291,7 @@ from latency import FreshProcess, ProfilerSettings, Workload
 from tests.contracts.examples import DEVICE, QUICK
 
 with FreshProcess(ProfilerSettings("unruly", DEVICE)) as measurer:
-    print(measurer._process._popen.pid, flush=True)
+    print(measurer._process.pid, flush=True)
     if sys.argv[1] == "hang":
         measurer.measure(Workload("hang", ((1, 1, 1),)), QUICK)
     sys.stdin.read()

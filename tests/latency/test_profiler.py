@@ -1,4 +1,4 @@
-"""The one measuring loop, on a runtime whose clock is a script, and on a simulated machine with a neighbour."""
+"""Bursts and failures of a profiler whose clock is a script, and of a simulated machine with a neighbour."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent import loop
 from devices import DeviceState, NotAvailable, WrongUse
 from latency import (
     UNFINISHED,
@@ -28,7 +29,6 @@ from latency import (
     Workload,
     joined,
 )
-from latency import profiler as loop
 from tests.contracts.examples import ENVIRONMENT, block
 
 PLAN = SamplingPlan(
@@ -56,7 +56,7 @@ class Scripted(Profiler):
         self.runs: list[int] = []
         self.events: list[str] = []
         self.disturbed_runs: list[int] = []
-        self.costs: Callable[[], Costs] = Costs
+        self.costs: Callable[[], object] = Costs
         self.on_open: BaseException | None = None
         self.on_run: BaseException | None = None
 
@@ -101,78 +101,6 @@ def measured(
     return burst
 
 
-def test_a_short_workload_is_called_in_groups_that_span_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, profiler := Scripted(0.0003))
-    assert outcome.calls_per_sample == 4  # the fewest that span a millisecond
-    assert profiler.runs == [1] + [4] * 6
-    assert outcome.samples_s == (0.0003,) * 6
-
-
-def test_a_long_workload_is_called_once_for_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, profiler := Scripted(0.02)).calls_per_sample == 1
-    assert profiler.runs == [1] * 7
-
-
-def test_warming_up_lasts_as_long_as_planned_and_is_not_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, warm_up_s=0.5, most_warm_up_s=0.5)
-    outcome = measured(monkeypatch, profiler := Scripted(9.0, 0.3, 0.1, 0.09, 0.02), plan)
-    assert outcome.samples_s == (0.02,) * 6
-    assert profiler.runs == [1] * 11  # 0.3 + 0.1 + 0.09 is not yet 0.5, the fifth call makes it 0.51
-
-
-def test_warming_up_goes_on_while_calls_grow_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, warm_up_s=0.1, most_warm_up_s=9.0)
-    falling = [0.1 * 0.9**step for step in range(20)]
-    outcome = measured(monkeypatch, Scripted(*falling), plan)
-    assert set(outcome.samples_s) == {round(falling[-1], 10)}
-
-
-def test_groups_are_sized_by_the_fastest_warm_up_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, warm_up_s=0.01, most_warm_up_s=0.01)
-    assert measured(monkeypatch, Scripted(0.005, 0.005, 0.0004, 0.006), plan).calls_per_sample == 3
-
-
-def test_samples_are_kept_in_the_order_they_were_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(0.01, 0.05, 0.02, 0.04, 0.03, 0.01, 0.06, 0.02))
-    assert outcome.samples_s == (0.05, 0.02, 0.04, 0.03, 0.01, 0.06, 0.02, 0.02, 0.02, 0.02)
-
-
-def test_a_sample_is_the_mean_of_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(0.0005, *[0.0004, 0.0006] * 3, *[0.0005] * 6))
-    assert outcome.samples_s == (0.0005,) * 6
-
-
-def test_equal_times_stop_as_precise(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(0.01))
-    assert (outcome.stopped, len(outcome.samples_s)) == ("precise", 6)
-
-
-def test_equal_times_go_on_until_they_span_the_least_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, least_s=2.0, limit_s=9.0)
-    outcome = measured(monkeypatch, Scripted(0.25), plan)
-    assert (outcome.stopped, len(outcome.samples_s)) == ("precise", 8)
-
-
-def test_scattered_times_stop_at_the_most_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(*[0.01, 0.02] * 10))
-    assert (outcome.stopped, len(outcome.samples_s)) == ("most samples", 10)
-
-
-def test_scattered_times_of_a_slow_workload_stop_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(*[0.1, 0.2] * 10))
-    assert (outcome.stopped, len(outcome.samples_s)) == ("time limit", 7)
-
-
-def test_a_workload_slower_than_the_limit_still_gets_six_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = measured(monkeypatch, Scripted(30.0), replace(PLAN, least_samples=15, most_samples=20))
-    assert (outcome.stopped, len(outcome.samples_s)) == ("time limit", 6)
-
-
-def test_warming_up_does_not_count_towards_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = replace(PLAN, warm_up_s=50.0, most_warm_up_s=50.0, least_samples=9)
-    assert len(measured(monkeypatch, Scripted(10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 0.001), plan).samples_s) == 9
-
-
 def test_the_state_is_read_around_the_samples_and_before_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = measured(monkeypatch, profiler := Scripted(0.01))
     assert profiler.events == ["state", "state", "released"]
@@ -185,45 +113,19 @@ def test_the_moment_is_kept_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     assert offset.total_seconds() == 0
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0], ids=["stands still", "runs backwards"])
-def test_a_clock_that_tells_no_time_is_a_failure_and_no_number(seconds: float) -> None:
-    reason = f"a sample must be above 0 s; 10000 call(s) took {seconds} s each"
-    assert_failed(Scripted(seconds).measure(block(), PLAN), "run", reason)
+def test_samples_are_taken_as_planned_and_kept_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = measured(monkeypatch, profiler := Scripted(0.0003, *[0.0004] * 4, *[0.0003] * 20, *[0.0005] * 20))
+    assert profiler.runs == [1] + [4] * 10
+    assert outcome.samples_s == pytest.approx([0.0004] + [0.0003] * 5 + [0.0005] * 4)
+    assert (outcome.calls_per_sample, outcome.stopped, outcome.sentinel_s) == (4, "most samples", None)
 
 
-@pytest.mark.parametrize("seconds", [0.0, -0.5, float("nan")])
-def test_a_clock_that_fails_later_is_a_failure_and_no_number(seconds: float) -> None:
-    assert_failed(Scripted(0.01, 0.01, 0.01, seconds).measure(block(), PLAN), "run")
-
-
-def test_a_time_that_is_no_number_is_a_failure() -> None:
-    assert_failed(Scripted(float("nan")).measure(block(), PLAN), "run")
-
-
-def test_all_bursts_of_one_process_have_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {measured(monkeypatch, Scripted(0.01)).process for _ in range(2)}
-    assert names == {loop.PROCESS}
-    assert names != {""}
-
-
-def test_costs_are_asked_once_after_the_last_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    profiler = Scripted(0.01)
-
-    def costs() -> Costs:
-        profiler.events.append("costs")
-        return Costs(peak_memory_bytes=len(profiler.runs))
-
-    profiler.costs = costs
-    assert measured(monkeypatch, profiler).costs == Costs(peak_memory_bytes=7)
-    assert profiler.events == ["state", "state", "costs", "released"]
-
-
-def test_a_sample_during_which_something_disturbed_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_disturbs_the_profiler_discards_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     profiler = Scripted(0.01, 0.01, 0.5, 0.01, 0.6, 0.01)
     profiler.disturbed_runs = [3, 5]
     outcome = measured(monkeypatch, profiler, replace(PLAN, limit_s=9.0))
     assert outcome.samples_s == (0.01,) * 6
-    assert (outcome.discarded, outcome.disturbed, len(profiler.runs)) == (2, False, 9)
+    assert (outcome.discarded, outcome.disturbed) == (2, False)
 
 
 def test_what_is_disturbed_without_end_is_kept_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,35 +133,42 @@ def test_what_is_disturbed_without_end_is_kept_and_says_so(monkeypatch: pytest.M
     profiler.disturbed_runs = list(range(2, 1000))
     outcome = measured(monkeypatch, profiler)
     assert (outcome.discarded, outcome.disturbed, outcome.stopped) == (0, True, "time limit")
-    assert len(outcome.samples_s) == pytest.approx(50, abs=1)  # Five times the limit of a second.
 
 
-def look_of(*looks_s: float) -> Sentinel:
-    """A sentinel that is used to a hundredth of a second, and then sees these, the last one for ever."""
-    seen = [0.01] * 80 + [look_s for look_s in looks_s for _ in range(3)]
-    return Sentinel(lambda calls: calls * (seen.pop(0) if len(seen) > 1 else seen[0]))
+def test_the_sentinel_is_looked_at_beside_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentinel = Sentinel(lambda calls: calls * 0.002)
+    assert measured(monkeypatch, Scripted(0.01), sentinel=sentinel).sentinel_s == pytest.approx(0.002)
 
 
-def test_a_sample_beside_a_slow_sentinel_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A look before the first sample and one after each: the slow one is beside the third and the fourth.
-    sentinel = look_of(0.01, 0.01, 0.01, 0.015, 0.01)
-    outcome = measured(monkeypatch, Scripted(0.01, 0.011, 0.012, 0.5, 0.6, 0.012), replace(PLAN, limit_s=9.0), sentinel)
-    assert not {0.5, 0.6} & set(outcome.samples_s)
-    assert outcome.samples_s[:3] == (0.011, 0.012, 0.012)
-    assert (outcome.discarded, outcome.disturbed) == (2, False)
-    assert outcome.sentinel_s == pytest.approx(0.01)
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("good", [0, 3])
+def test_a_clock_that_tells_no_time_is_a_failure_and_no_number(seconds: float, good: int) -> None:
+    assert_failed(Scripted(*[0.01] * good, seconds).measure(block(), PLAN), "run")
 
 
-def test_after_the_sentinel_a_short_workload_finds_the_caches_as_it_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    short, long = Scripted(0.0003), Scripted(0.02)
-    measured(monkeypatch, short, sentinel=look_of(0.01))
-    assert short.runs == [1] + [1, 4] * 6
-    measured(monkeypatch, long, sentinel=look_of(0.01))
-    assert long.runs == [1] * 7
+def test_all_bursts_of_one_process_have_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {measured(monkeypatch, Scripted(0.01)).process for _ in range(2)}
+    assert names == {loop.PROCESS}
 
 
-def test_without_a_sentinel_nothing_is_known_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert measured(monkeypatch, Scripted(0.01)).sentinel_s is None
+@pytest.mark.parametrize("kind", [Costs, dict])
+def test_costs_are_asked_once_after_the_last_sample(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    profiler = Scripted(0.01)
+
+    def costs() -> object:
+        profiler.events.append("costs")
+        return kind(peak_memory_bytes=len(profiler.runs))
+
+    profiler.costs = costs
+    assert measured(monkeypatch, profiler).costs == Costs(peak_memory_bytes=7)
+    assert profiler.events == ["state", "state", "costs", "released"]
+
+
+@pytest.mark.parametrize("costs", [{"energy_j": -1.0}, {"no_such_cost": 1.0}], ids=str)
+def test_costs_that_are_none_are_a_failure_of_the_run(costs: dict[str, float]) -> None:
+    profiler = Scripted(0.01)
+    profiler.costs = lambda: costs
+    assert_failed(profiler.measure(block(), PLAN), "run")
 
 
 def test_a_sentinel_that_fails_is_a_failure_of_the_run() -> None:

@@ -210,6 +210,18 @@ def test_times_that_were_not_measured_are_a_note_extrapolations_first() -> None:
     assert (reported.kind, reported.examples[0].detail) == ("reported", "how sure it is, is not known")
 
 
+def test_a_table_in_which_nothing_was_measured_is_not_trusted() -> None:
+    table = Table()
+    table.add_estimate(block(), ENVIRONMENT, Estimate(1e-3, 7.5e-4, "roofline", is_inside=False))
+    found = check(table, now=NOW, command="fill it")
+    concern = only(found)
+    assert not found.is_trusted
+    assert (concern.kind, concern.count, concern.of) == ("estimated from peak figures", 1, 1)
+    assert "nothing was measured" in concern.meaning
+    assert "without --estimate" in concern.advice
+    assert concern.examples[0].detail == "its 95 % interval is 0.23 to 4.3 ms"
+
+
 def test_a_table_of_reports_alone_is_not_empty() -> None:
     table = Table()
     table.add_estimate(block(), ENVIRONMENT, Estimate(1e-3, math.nan, "reported"))

@@ -361,6 +361,11 @@ def test_the_bound_of_a_predicted_time_holds_on_the_logarithmic_scale_that_it_wa
     assert costs_s[1, 2] >= 9e-3 * math.exp(1.6448 * spread)
 
 
+def test_what_comes_from_peak_figures_is_bounded_by_a_factor() -> None:
+    costs_s, _ = Lookup.read(partly_predicted(0.75 * 9e-3, "roofline"), GRID, FIXED).upper_s(0.95)
+    assert costs_s[1, 2] == pytest.approx(9e-3 * math.exp(1.6449 * 0.75), rel=1e-3)
+
+
 def test_a_calibrated_network_still_says_that_a_block_of_it_was_extrapolated() -> None:
     found = partly_predicted()
     found.add_calibration(ENVIRONMENT, learned(*ENTRIES))

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_row_is_one_line_with_schema_and_kind(path: Path) -> None:
     rows = [json.loads(line) for line in write(path, measurement(), failure(BLOCKS[1])).splitlines()]
-    assert [(row["schema"], row["kind"]) for row in rows] == [(3, "measurement"), (3, "failure")]
+    assert [(row["schema"], row["kind"]) for row in rows] == [(4, "measurement"), (4, "failure")]
 
 
 def test_text_of_every_script_survives(path: Path) -> None:
@@ -236,6 +236,23 @@ def test_a_row_of_the_first_schema_that_only_lacks_its_end_is_kept(path: Path) -
     path.write_bytes(old_row()[:-1])
     assert write(path, measurement(BLOCKS[1])).startswith(old_row())
     assert len(Table.read(path)) == 2
+
+
+def test_an_estimate_from_peak_figures_says_so_on_its_row(path: Path) -> None:
+    known = Estimate(1e-3, 7e-4, "roofline", is_inside=False)
+    with appending(path) as writer:
+        writer.add_estimate(BLOCKS[0], ENVIRONMENT, known)
+    row = json.loads(path.read_bytes())
+    assert (row["schema"], row["kind"], row["source"], row["is_inside"]) == (4, "estimate", "roofline", False)
+    (read,) = Table.read(path).unmeasured()
+    assert read.estimate == known
+
+
+def test_a_row_of_the_third_schema_is_read(path: Path) -> None:
+    with appending(path) as writer:
+        writer.add_estimate(BLOCKS[0], ENVIRONMENT, Estimate(1e-3, 1e-5, "predicted"))
+    path.write_bytes(damaged(path.read_bytes(), schema=3))
+    assert Table.read(path).estimate(BLOCKS[0], ENVIRONMENT) == Estimate(1e-3, 1e-5, "predicted")
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_repair_keeps_good_rows_to_the_byte_and_moves_the_others(path: Path, lin
 @pytest.mark.parametrize("end", [b"\n", b""], ids=["whole", "last and without an end"])
 def test_a_row_of_a_newer_schema_is_neither_moved_nor_cut_off(path: Path, end: bytes) -> None:
     first, second, _ = three_rows(path)
-    path.write_bytes(first + second + damaged(first, schema=4).rstrip() + end)
+    path.write_bytes(first + second + damaged(first, schema=5).rstrip() + end)
     before = path.read_bytes()
     for act in (Table.read, repair, lambda path: write(path, measurement(BLOCKS[3]))):
         with pytest.raises(WrongUse, match="line 3 was written by a newer paceline"):
@@ -278,4 +278,4 @@ def test_a_writer_that_is_killed_loses_no_burst_that_it_said_was_written(path: P
         assert said <= written
         said = written  # One may have been written that was not said.
     write(path, measurement(BLOCKS[0]))
-    assert all(json.loads(line)["schema"] == 3 for line in path.read_bytes().splitlines())
+    assert all(json.loads(line)["schema"] == 4 for line in path.read_bytes().splitlines())

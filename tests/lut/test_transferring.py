@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from devices import WrongUse
-from latency import DummyProfiler, Environment, Estimate, Failure, Measurement, Workload, operator_of
+from latency import DummyProfiler, Environment, Estimate, Failure, Measurement, Source, Workload, operator_of
 from lut import SourceTimes, Start, Table, TransferSummary, appending, fill_from_sources, in_this_process
 from lut.rows import Unmeasured
 from tests.contracts.examples import DEVICE, ENVIRONMENT, QUICK, RUNTIME, block, failure, idle, measurement, network
@@ -186,6 +186,14 @@ def test_tables_with_nothing_in_common_are_refused_with_how_much_each_has() -> N
     tables = {"a": table_of("a", 1e-10, 1e-6, BLOCKS[:5]), "b": table_of("b", 1e-10, 1e-6, BLOCKS[5:])}
     with pytest.raises(WrongUse, match=r"a has 5, b has 25 in fp32"):
         SourceTimes.of(tables, "fp32")
+
+
+@pytest.mark.parametrize("source", ["predicted", "roofline"])
+def test_times_that_nobody_took_teach_nothing(source: Source) -> None:
+    table = Table([measurement(BLOCKS[0], 1e-3, another("a"))])
+    table.add_estimate(BLOCKS[1], another("a"), Estimate(1e-3, 1e-4, source))
+    table.add_estimate(BLOCKS[2], another("a"), Estimate(1e-3, 1e-4, "reported"))
+    assert set(SourceTimes.of({"a": table}, "fp32").workloads) == {BLOCKS[0], BLOCKS[2]}
 
 
 def test_an_empty_table_and_no_table_are_refused() -> None:

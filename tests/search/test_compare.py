@@ -166,6 +166,29 @@ def test_a_network_that_could_not_be_measured_says_why(compared: Callable[..., C
     assert comparison.networks[1].failure is None
 
 
+def test_a_network_searched_with_times_that_were_not_measured_is_a_problem(
+    compared: Callable[..., Comparison],
+) -> None:
+    comparison = compared(replace(FIRST, note="Estimated; nothing was measured."), SECOND)
+    assert comparison.problems[0] == "latency was searched with these times: Estimated; nothing was measured."
+    assert not any("macs was searched" in problem for problem in comparison.problems)
+
+
+def test_without_the_device_networks_are_trained_and_nothing_is_measured(
+    lookup: Lookup, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
+    monkeypatch.setattr("search.compare.export_onnx", lambda workload, network: workload.digest.encode())
+    with appending(tmp_path / "table.jsonl") as writer:
+        images = Images(patches(4), patches(3))
+        made = NetworkComparison([FIRST, SECOND], lookup, writer, None, PLAN, images, RECIPE, tmp_path, 0)
+        comparison = made.run(3, "paceline compare", again=True)
+    assert [(n.measured, n.failure) for n in comparison.networks] == [(None, None)] * 2
+    assert all(network.miou is not None for network in comparison.networks)
+    assert comparison.reference_networks == ()
+    assert (tmp_path / "table.jsonl").read_bytes() == b""
+
+
 def test_equal_networks_are_a_problem(compared: Callable[..., Comparison]) -> None:
     same = compared(FIRST, replace(FIRST, name="other"))
     assert "two of the searches returned the same network" in same.problems

@@ -19,7 +19,7 @@ from latency import Failure, Measurement, Outcome, Workload, open_profiler
 from latency.profilers.trtexec import TrtexecProfiler
 from tests.contracts.examples import DEVICE, QUICK, block, idle
 from tests.contracts.profiler_contract import ProfilerContract
-from tests.latency.profilers import fake_trtexec
+from tests.stand_ins import trtexec
 
 Install = Callable[..., Path]
 OLD_PYTHON = shutil.which("python3.6")
@@ -32,7 +32,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def put(version: int = 8502, fault: str = "") -> Path:
         log = tmp_path / "log"
-        monkeypatch.setenv("TRTEXEC", fake_trtexec.install(str(tmp_path), version, fault, str(log)))
+        monkeypatch.setenv("TRTEXEC", trtexec.install(str(tmp_path), version, fault, str(log)))
         return log
 
     return put
@@ -274,5 +274,5 @@ def test_the_stand_in_refuses_an_option_of_another_version_as_trtexec_does(insta
 def test_the_stand_in_runs_under_the_python_of_old_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if subprocess.run([str(OLD_PYTHON), "--version"], capture_output=True, check=False).returncode != 0:
         pytest.skip("the python3.6 on PATH does not start")
-    monkeypatch.setenv("TRTEXEC", fake_trtexec.install(str(tmp_path), python=str(OLD_PYTHON)))
+    monkeypatch.setenv("TRTEXEC", trtexec.install(str(tmp_path), python=str(OLD_PYTHON)))
     assert isinstance(measured(block()), Measurement)

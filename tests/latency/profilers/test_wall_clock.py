@@ -14,9 +14,10 @@ from typing import Any, final
 
 import pytest
 
+from agent.runtimes.wall_clock import without_collection
 from devices import DeviceState, NotAvailable, WrongUse
 from latency import Failure, Measurement, Missing, ProfilingError, Workload
-from latency.profilers.wall_clock import WallClockProfiler, without_collection
+from latency.profilers.wall_clock import WallClockProfiler
 from tests.contracts.examples import DEVICE, QUICK, block, idle
 
 MOST_WAIT_S = 60.0

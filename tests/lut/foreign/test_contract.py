@@ -53,4 +53,6 @@ def test_a_file_of_keys_and_times_says_reported_times_alone() -> None:
     reported, predicted = (KnownRow(block(), ENVIRONMENT, Estimate(1e-3, 0.0, s)) for s in ("reported", "predicted"))
     assert refusal_of_any_key(reported) == ""
     assert "predicted" in refusal_of_any_key(predicted)
+    roofline = KnownRow(block(), ENVIRONMENT, Estimate(1e-3, 0.0, "roofline"))
+    assert "nothing was measured" in refusal_of_any_key(roofline)
     assert "failed" in refusal_of_any_key(KnownRow(block(), ENVIRONMENT, None))

@@ -63,8 +63,9 @@ def test_three_columns_are_enough_and_the_rest_is_unknown() -> None:
     assert "device" in found.origin.unknown()
 
 
-def test_only_a_prediction_keeps_its_source() -> None:
-    for said, kept in (("predicted", "predicted"), ("measured", "reported"), ("calibrated", "reported")):
+def test_only_a_time_that_nobody_took_keeps_its_source() -> None:
+    untaken = (("predicted", "predicted"), ("roofline", "roofline"))
+    for said, kept in (*untaken, ("measured", "reported"), ("calibrated", "reported"), (None, "reported")):
         found = read({**LEAST, "source": said, "inside": "False"})
         assert isinstance(found, ForeignRow)
         assert (found.source, found.is_inside) == (kept, False)

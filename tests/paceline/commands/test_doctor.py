@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from devices import Device, Health, Load, NotAvailable, nvidia
+from agent import gpu
+from devices import Device, Health, Load, NotAvailable
 from latency import DummyProfiler, Missing
 from latency.steadiness import Steadiness, Window
 from paceline.commands import doctor as module
@@ -26,8 +27,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 
     def furnish(steadiness: Steadiness = STEADY, health: Health | None = None, gpus: FakePynvml | None = None) -> None:
         load = Load(processors=4, busy_cores=0.0, steal=0.0)
-        nvidia._nvml.cache_clear()
-        nvidia._find_gpu.cache_clear()
+        gpu.forget()
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setitem(sys.modules, "pynvml", gpus)
         monkeypatch.setattr(module, "read_load", lambda: load)
@@ -40,8 +40,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 @pytest.fixture(autouse=True)
 def _no_gpu_stays_behind() -> Any:
     yield
-    nvidia._nvml.cache_clear()
-    nvidia._find_gpu.cache_clear()
+    gpu.forget()
 
 
 def test_a_machine_that_is_steady_can_be_trusted(command: Command, room: Room) -> None:

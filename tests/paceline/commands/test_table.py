@@ -239,5 +239,5 @@ def test_check_counts_what_was_not_measured(command: Command, tmp_path: Path) ->
         writer.add_estimate(block(99), ENVIRONMENT, Estimate(1e-3, 1e-4, "predicted"))
     ended = command("table", "check", path)
     assert ended.status == 0
-    assert "20 measured, 0 failed, 1 predicted or reported" in ended.out
+    assert "20 measured, 0 failed, 1 predicted\n" in ended.out
     assert "note: predicted, 1 of 21 rows" in ended.out

@@ -41,6 +41,16 @@ def test_what_was_not_measured_says_so_and_how_sure_it_is(table: Table, capsys: 
     assert "unknown" in reported
 
 
+def test_from_peak_figures_an_interval_is_a_factor(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Table()
+    found.add_estimate(block(8), ENVIRONMENT, Estimate(2e-3, 1.5e-3, "roofline", is_inside=False))
+    show_rows("t", sorted_rows(found, "name"))
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "roofline" in line)
+    assert "/4.3 to x4.3" in row
+    assert "unlike" not in row
+    assert row_json(sorted_rows(found, "name")[0])["source"] == "roofline"
+
+
 def test_a_table_of_measurements_has_no_column_for_others(capsys: pytest.CaptureFixture[str]) -> None:
     show_rows("t", sorted_rows(Table([measurement(block(8))]), "name"))
     assert "not measured" not in capsys.readouterr().out

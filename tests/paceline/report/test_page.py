@@ -110,6 +110,21 @@ def test_problems_come_before_the_numbers_and_only_if_there_are_any(small: Compa
     assert text.index("The clocks fell to 905 MHz.") < text.index("The networks")
 
 
+def test_times_that_nobody_measured_are_marked_before_the_numbers_and_beside_them(small: Comparison, page: str) -> None:
+    note = "Estimated from peak figures of Jetson AGX Xavier; nothing was measured."
+    networks = tuple(replace(network, measured=None) for network in small.networks)
+    runtime = {"name": "roofline", "versions": {}, "threads": None, "options": {"peaks from": "a datasheet"}}
+    estimated = replace(small, runtime=runtime, networks=networks, reference_networks=(), problems=(note,))
+    text = visible(render_report(estimated))
+    assert text.count(note) == 1, "the problems need not say it again"
+    assert text.index(note) < text.index("The networks")
+    assert "Problems" not in text
+    assert text.count("Latencies here are estimated from peak figures, not measured.") == 3
+    assert "What was estimated, from what" in text
+    assert "a datasheet" in text
+    assert "peak figures" not in visible(page)
+
+
 def test_whatever_the_data_says_is_text(small: Comparison) -> None:
     ours, theirs = small.networks
     evil = replace(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from paceline.report.rows import Check, facts, prediction_error, problems, setting, table_rows
+from paceline.report.rows import Check, device_facts, facts, prediction_error, problems, setting, table_rows
 from search import Comparison, Interval
 
 
@@ -49,6 +49,13 @@ def test_macs_are_counted_against_their_own_limit(small: Comparison, limit: floa
     network = replace(small.networks[1], limit=limit)
     (check,) = table_rows(replace(small, networks=(network,)))[0].checks
     assert (check.basis, check.text) == ("counted", text)
+
+
+def test_of_a_device_that_was_not_there_only_what_is_known_is_listed(small: Comparison) -> None:
+    device = {"name": "Example Board", "architecture": "unknown", "cores": None}
+    there = replace(small, device=device)
+    assert len(device_facts(there)) == 3
+    assert device_facts(replace(there, runtime={"name": "roofline"})) == (("name", "Example Board"),)
 
 
 def test_no_limit_no_check(small: Comparison) -> None:

@@ -24,6 +24,12 @@ def test_a_missing_time_has_no_unit() -> None:
     assert wording.in_ms(0.03) == f"30.0{MS}"
 
 
+def test_only_what_comes_from_peak_figures_is_said_to(small: Comparison) -> None:
+    assert wording.estimated_note(small) == ""
+    noted = wording.estimated_note(replace(small, runtime={"name": "roofline"}))
+    assert noted == "Estimated from peak figures of Jetson AGX Xavier; nothing was measured."
+
+
 @pytest.mark.parametrize(("limit_s", "text"), [(0.03, "30"), (0.0125, "12.5"), (1.5, "1,500")])
 def test_a_limit_reads_as_it_was_specified(limit_s: float, text: str) -> None:
     assert wording.limit_ms(limit_s) == text + MS

@@ -1,0 +1,38 @@
+"""Old Pythons, and a copy of the agent as a device gets it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.agent.old_pythons import OLD_VERSIONS, copy_agent, find_python
+from tests.agent.running_agent import FakeDevice, bundle_with_stand_in
+
+
+@pytest.fixture(scope="session", params=OLD_VERSIONS)
+def old_python(request: pytest.FixtureRequest) -> Path:
+    """A Python 3.6, and then a 3.8."""
+    python = find_python(request.param)
+    if python is None:
+        pytest.skip(f"there is no Python {request.param} in pyenv's folder or on the PATH")
+    return python
+
+
+@pytest.fixture(scope="session")
+def copied_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds a copy of the agent and nothing else. For reading: tests share it."""
+    return copy_agent(tmp_path_factory.mktemp("device"))
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The agent, with a stand-in for what measures."""
+    return bundle_with_stand_in(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> FakeDevice:
+    """A device whose Python is the oldest there is here."""
+    return FakeDevice(tmp_path / "device", find_python(OLD_VERSIONS[0]) or Path(sys.executable))

@@ -1,0 +1,25 @@
+"""Whether processes live, for tests that end them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+MOST_WAIT_S = 60.0
+"""After which a process that should have ended is said to live on; it takes milliseconds."""
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked for yet does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends, now or soon."""
+    until_s = time.monotonic() + MOST_WAIT_S
+    while lives(pid) and time.monotonic() < until_s:
+        time.sleep(0.01)
+    return not lives(pid)

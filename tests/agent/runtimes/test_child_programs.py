@@ -1,0 +1,95 @@
+"""Programs run to their end, and families ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.runtimes.child_programs import TookTooLong, kill_family, run_program
+
+MOST_WAIT_S = 20.0
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + MOST_WAIT_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process is gone, or waits for its end to be noticed."""
+    try:
+        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+
+
+def test_a_program_gives_its_status_and_both_of_its_outputs() -> None:
+    ended = run_program(["/bin/sh", "-c", "echo out; echo err >&2; exit 3"], MOST_WAIT_S)
+    assert ended.status == 3
+    assert sorted(ended.output.split()) == ["err", "out"]
+
+
+def test_the_signal_that_ended_it_is_its_negative_status() -> None:
+    assert run_program(["/bin/sh", "-c", "kill -ABRT $$"], MOST_WAIT_S).status == -signal.SIGABRT
+
+
+def test_output_that_is_no_text_is_read_all_the_same() -> None:
+    assert run_program(["/bin/sh", "-c", r"printf 'a\377b'"], MOST_WAIT_S).output == "a\ufffdb"
+
+
+def test_it_reads_nothing_that_is_meant_for_this_process() -> None:
+    assert run_program(["/bin/cat"], MOST_WAIT_S).output == ""
+
+
+def test_a_program_that_is_not_there_cannot_be_started() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        run_program(["/no/such/program"], MOST_WAIT_S)
+
+
+def test_one_that_hangs_is_killed_with_its_children_and_theirs(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    # The grandchild holds the pipe and ignores what can be ignored.
+    script = f"(trap '' TERM HUP INT; echo $$ >> {pids}; sh -c 'echo $$ >> {pids}; sleep 600' & sleep 600) & sleep 600"
+    with pytest.raises(TookTooLong, match="did not end within 1 s"):
+        run_program(["/bin/sh", "-c", script], 1.0)
+    found = [int(line) for line in pids.read_text().split()]
+    assert len(found) == 2
+    wait_until(lambda: all(map(is_gone, found)))
+
+
+def test_it_stays_in_the_group_of_this_process() -> None:
+    output = run_program(["/bin/sh", "-c", "cut -d' ' -f5 /proc/self/stat"], MOST_WAIT_S).output
+    assert int(output) == os.getpgrp()
+
+
+def test_a_family_is_that_of_one_process_and_not_of_its_brothers() -> None:
+    code = "import subprocess, sys, time; subprocess.Popen(['sleep', '600']); print(flush=True); time.sleep(600)"
+    brothers = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        for brother in brothers:
+            assert brother.stdout is not None
+            brother.stdout.readline()
+        kill_family(brothers[0].pid)
+        assert brothers[0].wait() == -signal.SIGKILL
+        assert brothers[1].poll() is None
+    finally:
+        for brother in brothers:
+            kill_family(brother.pid)
+            brother.wait()
+            assert brother.stdout is not None
+            brother.stdout.close()
+
+
+def test_a_process_that_is_gone_has_no_family() -> None:
+    ended = subprocess.Popen(["/bin/true"])
+    ended.wait()
+    kill_family(ended.pid)

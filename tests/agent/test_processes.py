@@ -1,0 +1,94 @@
+"""Processes by their marks and their names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.processes import MARK, ProcessName, kill, kill_marked, mark, process_name
+from tests.agent.living_processes import lives
+
+FOLDER = Path("/somewhere/run-1")
+FIRST, SECOND = ProcessName(12, 34), ProcessName(12, 345)
+
+
+@contextmanager
+def sleeping(marked: str) -> Iterator[int]:
+    """A shell and its child in a session of its own, with a mark; the number of the shell."""
+    line = "setsid sleep 1000 & echo; wait"
+    with subprocess.Popen(["sh", "-c", line], env={**os.environ, MARK: marked}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process.pid
+        finally:
+            kill_marked(marked)
+
+
+def test_all_that_have_the_mark_are_killed_in_whatever_session_they_are() -> None:
+    marked = mark(Path(f"/somewhere/{os.getpid()}"))
+    with sleeping(marked) as pid:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        assert len(children) == 1
+        kill_marked(marked)
+        assert not lives(pid)
+        assert not lives(int(children[0]))
+
+
+def test_those_of_another_agent_or_folder_live_on() -> None:
+    own = Path(f"/somewhere/{os.getpid()}")
+    with sleeping(mark(own, SECOND)) as pid:
+        kill_marked(mark(own, FIRST))
+        kill_marked(mark(Path(f"{own}1")))
+        kill_marked(mark(own.parent))
+        assert lives(pid)
+        kill_marked(mark(own))
+        assert not lives(pid)
+
+
+def test_marks_of_agents_are_not_beginnings_of_each_other() -> None:
+    assert not mark(FOLDER, SECOND).startswith(mark(FOLDER, FIRST))
+    assert mark(FOLDER, SECOND).startswith(mark(FOLDER))
+
+
+def test_a_process_has_one_name_for_life() -> None:
+    own = process_name(os.getpid())
+    assert own is not None
+    assert own == process_name(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        other = process_name(child.pid)
+        assert other is not None
+        assert other.started >= own.started
+        assert child.stdin is not None
+        child.stdin.close()
+    assert process_name(child.pid) is None
+
+
+def test_a_name_survives_any_program_name(tmp_path: Path) -> None:
+    program = tmp_path / "a) S 1 (b"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "1000"]) as process:
+        name = process_name(process.pid)
+        assert name is not None
+        assert name.started > 1000
+        kill(name)
+
+
+def test_one_that_ended_unnoticed_has_no_name() -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert process_name(process.pid) is None
+
+
+def test_another_process_of_the_same_number_is_not_killed() -> None:
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        name = process_name(process.pid)
+        assert name is not None
+        kill(name._replace(started=name.started - 1))
+        assert lives(process.pid)
+        kill(name)
+        assert not lives(process.pid)

@@ -1,0 +1,82 @@
+"""The page about remote devices is true: every command in it is run here against a device that is reached by ssh.
+
+An OpenSSH server on loopback plays the device: a folder with the files of an AGX Xavier, a stand-in for trtexec of
+TensorRT 8.5, and the oldest Python that is found. Lines that need a real board, a password or an hour are indented on
+the page instead of being in a block of commands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent import boards
+from tests.agent.old_pythons import find_python
+from tests.sshd import OpenSshServer, sshd_path
+from tests.stand_ins import trtexec
+
+_PAGE = (Path(__file__).parents[1] / "docs/jetson.md").read_text()
+_COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", _PAGE, flags=re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+_MOST_S = 300
+
+
+@pytest.fixture
+def xavier(tmp_path: Path) -> Iterator[OpenSshServer]:
+    """A server whose commands find themselves on a Xavier."""
+    sshd_path()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = find_python("3.6") or find_python("3.8") or Path(sys.executable)
+    (programs / "python3").symlink_to(python)
+    trtexec.install(str(programs), 8502, python=str(python))
+    environment = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "PACELINE_ROOT": boards.build(tmp_path / "board", boards.AGX_XAVIER),
+        "TMPDIR": str(tmp_path),
+    }
+    server = OpenSshServer(tmp_path / "sshd", environment)
+    server.start()
+    yield server
+    server.power_off()
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_runs_in_its_order(tmp_path: Path, xavier: OpenSshServer) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/config").write_text(xavier.client_config("my-xavier"))
+    scripts = Path(sys.prefix) / "bin"
+    left_out = {"PACELINE_TARGETS", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "TRTEXEC"}
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment |= {"HOME": str(home), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    for line in _COMMANDS:
+        _run(line, home, environment)
+    rows = [json.loads(line) for line in (home / "tables/xavier.jsonl").read_text().splitlines()]
+    assert {row["environment"]["runtime"]["versions"]["tensorrt"] for row in rows} == {"8.5.2"}
+    assert not list(tmp_path.glob("paceline-*/*"))
+
+
+def _run(line: str, folder: Path, environment: dict[str, str]) -> None:
+    words = shlex.split(line)
+    ended = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=_MOST_S, check=False
+    )
+    # What speaks against trusting a time is found here, on a machine that is busy with tests.
+    good = {0, 1} if words[:3] == ["paceline", "table", "check"] else {0}
+    assert ended.returncode in good, f"$ {line}\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}"
+
+
+def test_the_page_measures_a_device_that_is_not_this_machine() -> None:
+    assert any(line.startswith("profile-device --target xavier") and "--estimate" not in line for line in _COMMANDS)
