@@ -1,6 +1,6 @@
 """Packaging of paceline: all metadata lives here, ``pyproject.toml`` only configures the tools.
 
-The five packages are installed as they lie in the repository, so ``import lut`` in a checkout and ``import lut``
+The six packages are installed as they lie in the repository, so ``import lut`` in a checkout and ``import lut``
 after ``pip install`` find the same folder. ``docs/decisions/0001-packaging.md`` says why.
 """
 

@@ -175,16 +175,17 @@ def _alone(base: Path) -> Iterator[Path]:
 
 
 def _locked(above: Path) -> int:
+    """A handle that has the lock in the folder of this user, which is made when it is not there."""
     while True:
-        _make_private(above)
-        try:
+        if not above.parent.is_dir():
+            raise FolderError("folder", f"{above.parent} is no folder")
+        with suppress(FileNotFoundError):  # The last run before this one has just removed the folder.
+            _make_private(above)
             lock = os.open(above / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        except FileNotFoundError:
-            continue  # The last run before this one has just removed the folder.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.fstat(lock).st_nlink:
-            return lock
-        os.close(lock)  # It was removed while this process waited for it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink:
+                return lock
+            os.close(lock)  # It was removed while this process waited for it.
 
 
 def _make_private(folder: Path) -> None:

@@ -18,7 +18,7 @@ from devices.nvidia import (
     read_gpu_state,
 )
 from devices.power_mode import power_mode_findings
-from devices.probe import Probe, probe
+from devices.probe import Probe, probe_device
 from devices.reach import transport_for
 from devices.target import Connection, Peaks
 from devices.timed_device import read_timed_device, state_reader
@@ -60,7 +60,7 @@ __all__ = [
     "load_catalog",
     "machine_findings",
     "power_mode_findings",
-    "probe",
+    "probe_device",
     "read_device",
     "read_gpu",
     "read_gpu_health",

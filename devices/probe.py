@@ -53,7 +53,7 @@ class Probe:
         return tuple(int(part) for part in re.findall(r"\d+", self.python)[:2]) >= OLDEST_PYTHON
 
 
-def probe(transport: Transport, python: str = "python3", work: str | None = None) -> Probe:
+def probe_device(transport: Transport, python: str = "python3", work: str | None = None) -> Probe:
     """Ask a device the first question. Nothing is left there.
 
     Args:

@@ -30,6 +30,7 @@ from latency import (
 )
 from lut.doubts import FAILURES
 from lut.lookup import measurable
+from lut.missing_bursts import is_unfinished, lacks_bursts, usual_times_s
 from lut.table import Table
 from lut.table_file import TableWriter
 
@@ -158,7 +159,7 @@ class _Fill:
 
     def run(self) -> FillSummary:
         """Make rounds until nothing is left to do."""
-        with self._start(self._usual_s()) as process:
+        with self._start(usual_times_s(self._writer.table)) as process:
             environment = process.environment
             refuse_other_environment(self._writer.table, environment)
             todo = self._unknown(environment)
@@ -166,7 +167,7 @@ class _Fill:
             self._tell(Progress(0, self._left(todo)))
             todo = self._round(process, todo)
         while todo and not self._is_over():
-            with self._start(self._usual_s()) as process:
+            with self._start(usual_times_s(self._writer.table)) as process:
                 todo = self._round(process, todo)
         return self._summary(environment, skipped)
 
@@ -178,24 +179,11 @@ class _Fill:
         known = {workload: self._writer.table.outcome(workload, environment) for workload in self._wanted}
         # What is unfinished may have been begun afresh by a run that was interrupted: it must not begin once more.
         self._afresh = {
-            w for w, outcome in known.items() if outcome and not _is_unfinished(outcome) and self._again(outcome)
+            w for w, outcome in known.items() if outcome and not is_unfinished(outcome) and self._again(outcome)
         }
-        todo = [w for w in self._wanted if w in self._afresh or self._lacks(known[w])]
+        todo = [w for w in self._wanted if w in self._afresh or lacks_bursts(known[w], self._plan)]
         self._bursts = {w: _bursts(None if w in self._afresh else known[w]) for w in todo}
         return todo
-
-    def _lacks(self, known: Outcome | None) -> bool:
-        """Whether bursts are missing: all, some, lost ones, or those that an earlier plan did not ask for."""
-        if known is None or _is_unfinished(known):
-            return True
-        if isinstance(known, Failure):
-            return False
-        if known.stopped != FAILURES and len(known.bursts) < known.plan.least_bursts:
-            return True  # Only a damaged line that was taken out of the file leaves so few.
-        # Under the plan it ended with it stays ended, whatever later bursts of others say of its quietness.
-        if not _asks_more(self._plan, known.plan):
-            return False
-        return replace(known, plan=self._plan).reason_to_end() is None
 
     def _round(self, process: Measurer, todo: Sequence[Workload]) -> list[Workload]:
         """Take one burst of each; returns those that need more."""
@@ -247,7 +235,7 @@ class _Fill:
     def _goes_on(self, outcome: Outcome) -> bool:
         """Whether the workload of which a round just told this takes part in the next round."""
         if isinstance(outcome, Measurement):
-            return _is_unfinished(outcome)
+            return is_unfinished(outcome)
         return len(self._failures[outcome.workload]) < _MOST_FAILURES and self._kept(outcome) is not None
 
     def _joined(self, burst: Measurement, *, adds: bool) -> Measurement:
@@ -256,13 +244,6 @@ class _Fill:
         known = table.outcome(burst.workload, burst.environment) if adds else None
         level_s = table.level_s(burst.environment.digest, burst.workload.precision)
         return replace(joined(known, burst) if isinstance(known, Measurement) else burst, level_s=level_s)
-
-    def _usual_s(self) -> dict[str, float]:
-        """What the sentinel takes on the quiet machine, by precision, where the table knows."""
-        table = self._writer.table
-        asked = {(key.environment, outcome.workload.precision) for key, outcome in table.items()}
-        known = {precision: table.level_s(environment, precision) for environment, precision in asked}
-        return {precision: level_s for precision, level_s in known.items() if level_s is not None}
 
     def _left(self, todo: Iterable[Workload]) -> int:
         """Bursts that these workloads are sure to need."""
@@ -286,16 +267,6 @@ class _Fill:
 
 def _bursts(outcome: Outcome | None) -> int:
     return len(outcome.bursts) if isinstance(outcome, Measurement) else 0
-
-
-def _is_unfinished(outcome: Outcome) -> bool:
-    return isinstance(outcome, Measurement) and outcome.stopped == UNFINISHED
-
-
-def _asks_more(wanted: SamplingPlan, had: SamplingPlan) -> bool:
-    """Whether a plan wants more bursts or a narrower interval than another."""
-    more_bursts = wanted.least_bursts > had.least_bursts or wanted.most_bursts > had.most_bursts
-    return more_bursts or wanted.precision < had.precision
 
 
 def refuse_other_environment(table: Table, environment: Environment) -> None:

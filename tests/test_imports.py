@@ -87,7 +87,7 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """The five packages with one module each, and the contracts of the repository."""
+    """The six packages with one module each, and the contracts of the repository."""
     for package in (*PACKAGES, "search/strategies"):
         write(tmp_path / package / "__init__.py", "")
         write(tmp_path / package / "inside.py", "VALUE = 1\n")

@@ -1,4 +1,4 @@
-"""The house numbers: what no linter measures, read from the syntax trees of the five packages.
+"""The house numbers: what no linter measures, read from the syntax trees of the six packages.
 
 Types, docstrings and unused code are the business of mypy and ruff (``make lint``). Each check here is a function
 from source to findings, tried on a planted violation before it is asked about the packages.
@@ -121,7 +121,7 @@ def dependencies() -> set[str]:
 
 
 def taken_names(modules: Modules, taken: Iterable[str]) -> list[str]:
-    """Modules and sub-packages named like something else; the five packages have the names they were given."""
+    """Modules and sub-packages named like something else; the six packages have the names they were given."""
     shadowed = set(taken)
     parts = {path: path.parent.name if path.stem == "__init__" else path.stem for path in modules}
     return [str(path) for path, name in parts.items() if name in shadowed and not name.startswith("__")]

@@ -7,11 +7,11 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Deque, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Deque, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from agent.loop import ProfilingError, TimedRun
 from agent.runtimes.child_programs import TookTooLong, run_program
-from agent.runtimes.gpu_sensors import GpuWatch, device_watch, driver_versions
+from agent.runtimes.gpu_sensors import device_watch, driver_versions
 from agent.runtimes.runtime import PRECISIONS, Missing, Model, Runtime, Unavailable
 from agent.runtimes.trtexec_commands import Trtexec, failure_reason, has_failed, read_help, read_times, shown
 from agent.sampling import median
@@ -73,7 +73,7 @@ class TrtexecRuntime(Runtime):
         options: Mapping[str, str],
         *,
         limit_s: float = 900.0,
-        watch: Callable[[], Union[Watch, GpuWatch]] = device_watch,
+        watch: Callable[[], Watch] = device_watch,
     ) -> None:
         super().__init__(threads, options)
         self._limit_s = limit_s
@@ -232,7 +232,7 @@ def _fitting(iteration_s: float) -> int:
     return min(_MOST_ITERATIONS, max(_LEAST_ITERATIONS, round(_RECORD_S / iteration_s)))
 
 
-def _read(times: Path, watch: Union[Watch, GpuWatch], started: float) -> Recorded:
+def _read(times: Path, watch: Watch, started: float) -> Recorded:
     """What a run that began at ``started`` wrote, with what ``watch`` saw of its iterations."""
     if not times.is_file():
         raise ProfilingError("run", "trtexec ended well but wrote no times")

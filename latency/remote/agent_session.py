@@ -12,8 +12,7 @@ from typing import Any, Final, final
 
 from agent import PROTOCOL
 from agent.protocol import COMMAND
-from devices.errors import ConnectionLost, NotAvailable
-from devices.transports.transport import Channel, Transport
+from devices import Channel, ConnectionLost, NotAvailable, Transport
 from latency.remote.bundle import bootstrap_line
 from latency.remote.models import ModelFile
 

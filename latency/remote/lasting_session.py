@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, final
 
-from devices.errors import ConnectionLost
-from devices.transports.transport import Transport
+from devices import ConnectionLost, Transport
 from latency.remote.agent_session import AgentEnded, AgentSession, SessionSettings
 
 _MOST_ENDS = 3

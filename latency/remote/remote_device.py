@@ -12,9 +12,7 @@ from typing import Any, Self, final
 
 from agent.loop import utc_now
 from agent.protocol import GRACE_S
-from devices.device import Device, DeviceState
-from devices.errors import NotAvailable, WrongUse, unknown_name
-from devices.transports.transport import Transport
+from devices import Device, DeviceState, NotAvailable, Transport, WrongUse, unknown_name
 from latency.burst import Burst
 from latency.environment import Environment, Runtime
 from latency.measurement import UNFINISHED, Failure, Measurement, Outcome

@@ -21,7 +21,7 @@ from devices import (
     find_target,
     machine_findings,
     power_mode_findings,
-    probe,
+    probe_device,
     transport_for,
 )
 from latency import Missing, RemoteDevice, RemoteSettings, RemoteState
@@ -119,7 +119,7 @@ def _examine(target: Target, transport: Transport) -> _Examination:
     connection = target.connection
     python = sys.executable if connection is None else connection.python
     work = None if connection is None else connection.work
-    said = probe(transport, python, work)
+    said = probe_device(transport, python, work)
     state, refusal = None, ""
     if said.is_new_enough:
         say("asking what it has")

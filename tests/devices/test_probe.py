@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from devices.errors import NotAvailable
-from devices.probe import Probe, probe
+from devices.probe import Probe, probe_device
 from devices.transports.local import LocalTransport
 
 
 def test_this_machine_says_what_it_has() -> None:
     with LocalTransport() as transport:
-        said = probe(transport, sys.executable)
+        said = probe_device(transport, sys.executable)
     assert said.python == sys.version.split()[0]
     assert said.folder == tempfile.gettempdir()
     assert said.free_bytes is not None
@@ -24,18 +24,18 @@ def test_this_machine_says_what_it_has() -> None:
 
 def test_the_named_folder_is_looked_at(tmp_path: Path) -> None:
     with LocalTransport() as transport:
-        assert probe(transport, sys.executable, str(tmp_path)).folder == str(tmp_path)
-        assert probe(transport, sys.executable, str(tmp_path / "gone")).free_bytes is None
+        assert probe_device(transport, sys.executable, str(tmp_path)).folder == str(tmp_path)
+        assert probe_device(transport, sys.executable, str(tmp_path / "gone")).free_bytes is None
 
 
 def test_a_python_that_is_not_there_is_told_with_the_way_out() -> None:
     with LocalTransport() as transport, pytest.raises(NotAvailable, match=r"`python9` is no Python .* --python"):
-        probe(transport, "python9")
+        probe_device(transport, "python9")
 
 
 def test_a_program_that_is_no_python_is_told_too() -> None:
     with LocalTransport() as transport, pytest.raises(NotAvailable, match="`true` is no Python"):
-        probe(transport, "true")
+        probe_device(transport, "true")
 
 
 def test_what_a_login_script_says_is_passed_over(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_a_login_script_says_is_passed_over(tmp_path: Path) -> None:
     chatty.write_text(f'#!/bin/sh\necho welcome\nexec {sys.executable} "$@"\n')
     chatty.chmod(0o755)
     with LocalTransport() as transport:
-        assert probe(transport, str(chatty)).python == sys.version.split()[0]
+        assert probe_device(transport, str(chatty)).python == sys.version.split()[0]
 
 
 @pytest.mark.parametrize(

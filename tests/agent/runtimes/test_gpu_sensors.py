@@ -1,30 +1,21 @@
-"""What a driver tells of a GPU while a program runs on it."""
+"""What a driver tells of a GPU, and what watches it while a program runs on it."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.nvml import forget
-from agent.runtimes.gpu_sensors import (
-    ROOT_VARIABLE,
-    GpuWatch,
-    device_watch,
-    driver_versions,
-    gpu_disturbances,
-    root,
-)
-from agent.watch import Watch
-from tests.agent.boards import AGX_XAVIER, build
+from agent.runtimes.gpu_sensors import ROOT_VARIABLE, device_watch, driver_versions, gpu_disturbances, root
+from tests.agent.boards import AGX_XAVIER, ZONES, build
 from tests.devices.fake_pynvml import EVENT_BITS, Board, FakePynvml
 
-SOON_S = 0.001
-MOST_WAIT_S = 20.0
+REASONS = "nvmlDeviceGetCurrentClocksEventReasons"
 
 
 @pytest.fixture
@@ -45,11 +36,18 @@ def _no_driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget()
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + MOST_WAIT_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(SOON_S)
+@pytest.fixture(autouse=True)
+def _bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose files tell nothing."""
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "bare"))
+
+
+def test_the_root_is_that_of_the_machine_unless_a_variable_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert root() == str(tmp_path / "bare")
+    monkeypatch.delenv(ROOT_VARIABLE)
+    assert root() == "/"
 
 
 @pytest.mark.usefixtures("_no_driver")
@@ -57,19 +55,10 @@ def test_without_a_driver_there_are_no_versions_no_disturbances_and_no_power() -
     before = threading.active_count()
     assert driver_versions() == {}
     assert gpu_disturbances()() == 0
-    with GpuWatch(SOON_S) as watch:
+    with device_watch() as watch:
+        assert threading.active_count() == before
         assert not watch.slowed(0.0, time.monotonic())
         assert watch.power_w(0.0, time.monotonic()) is None
-    assert threading.active_count() == before
-
-
-def test_which_watch_is_taken_depends_on_the_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ROOT_VARIABLE, raising=False)
-    assert root() == "/"
-    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "empty"))
-    assert isinstance(device_watch(), GpuWatch)
-    monkeypatch.setenv(ROOT_VARIABLE, build(tmp_path / "xavier", AGX_XAVIER))
-    assert isinstance(device_watch(), Watch)
 
 
 @pytest.mark.usefixtures("board")
@@ -77,36 +66,30 @@ def test_versions_are_those_of_the_driver() -> None:
     assert driver_versions() == {"driver": "550.54.15", "driver_cuda": "12.4"}
 
 
-@pytest.mark.usefixtures("board")
-def test_power_is_the_mean_between_two_moments() -> None:
-    with GpuWatch(SOON_S) as watch:
-        wait_until(lambda: len(watch._looks) > 2)
+def test_heat_of_a_gpu_disturbs_and_a_power_limit_does_not(board: Board) -> None:
+    count = gpu_disturbances()
+    board.answers[REASONS] = EVENT_BITS["SwPowerCap"]
+    assert count() == 0
+    board.answers[REASONS] = EVENT_BITS["HwThermalSlowdown"]
+    assert count() == 1
+
+
+def test_a_watch_sees_heat_and_power_of_the_gpu(board: Board) -> None:
+    with device_watch() as watch:
         since = time.monotonic()
-        wait_until(lambda: watch._looks[-1].at_s > since)
+        assert not watch.slowed(since, time.monotonic())
         assert watch.power_w(since, time.monotonic()) == pytest.approx(121.5)
-        assert watch.power_w(since - 1000, since - 900) is None
-    assert not watch._thread.is_alive()
+        board.answers[REASONS] = EVENT_BITS["HwThermalSlowdown"]
+        later = time.monotonic()
+        assert watch.slowed(later, time.monotonic())
 
 
-def test_heat_that_comes_is_seen_and_a_power_limit_is_not(board: Board) -> None:
-    reasons = "nvmlDeviceGetCurrentClocksEventReasons"
-    board.answers[reasons] = EVENT_BITS["SwPowerCap"]
-    with GpuWatch(SOON_S) as watch:
-        began = time.monotonic()
-        wait_until(lambda: len(watch._looks) > 3)
-        assert not watch.slowed(began, time.monotonic())
-        board.answers[reasons] = EVENT_BITS["HwThermalSlowdown"]
-        wait_until(lambda: watch.slowed(began, time.monotonic()))
-        board.answers[reasons] = 0
-        looks = len(watch._looks)
-        wait_until(lambda: len(watch._looks) > looks + 5)
-        cool = time.monotonic()
-        wait_until(lambda: watch._looks[-1].at_s > cool + 2 * SOON_S)
-        assert not watch.slowed(cool, time.monotonic())
-
-
-def test_a_gpu_that_is_lost_ends_the_watch_and_not_the_program(board: Board) -> None:
-    board.answers["nvmlDeviceGetClockInfo"] = "GpuIsLost"
-    with GpuWatch(SOON_S) as watch:
-        wait_until(lambda: not watch._thread.is_alive())
-        assert watch.power_w(0.0, time.monotonic()) is None
+@pytest.mark.usefixtures("_no_driver")
+def test_a_watch_sees_heat_and_power_of_a_whole_jetson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        ROOT_VARIABLE, build(tmp_path / "xavier", AGX_XAVIER, {f"{ZONES}/cooling_device0/cur_state": "1\n"})
+    )
+    with device_watch() as watch:
+        since = time.monotonic()
+        assert watch.slowed(since - 1, time.monotonic())
+        assert watch.power_w(since, time.monotonic()) == pytest.approx(7.7, abs=0.05)
