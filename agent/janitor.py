@@ -16,7 +16,7 @@ from typing import IO
 
 from agent.lock import DeviceLock
 from agent.processes import kill_marked
-from agent.work_folder import discard, hold, is_last
+from agent.work_folder import discard, is_last
 
 _DONE = b"done"
 
@@ -29,14 +29,17 @@ class Janitor:
 
     Args:
         folder: the work folder.
+        handle: what keeps it, see ``agent.work_folder.adopt``.
         grace_s: how long it stays when the agent is gone.
         lock: the file of the device's lock.
         started: mark of the processes that go with the agent.
     """
 
-    def __init__(self, folder: Path, grace_s: float, lock: Path, started: str) -> None:
+    def __init__(self, folder: Path, handle: int, grace_s: float, lock: Path, started: str) -> None:
+        named = [str(folder), str(handle), str(grace_s), str(lock), started]
         self._process = subprocess.Popen(
-            [sys.executable or "/proc/self/exe", "-m", "agent.janitor", str(folder), str(grace_s), str(lock), started],
+            [sys.executable or "/proc/self/exe", "-m", "agent.janitor", *named],
+            pass_fds=(handle,),  # At no moment does nobody keep the folder.
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -59,18 +62,18 @@ class Janitor:
         self._process.wait()
 
 
-def watch(folder: Path, grace_s: float, lock: Path, started: str, told: IO[bytes]) -> None:
+def watch(folder: Path, handle: int, grace_s: float, lock: Path, started: str, told: IO[bytes]) -> None:
     """Wait for the end of the agent; remove the folder unless that was done, or the run comes back in time.
 
     Args:
         folder: the work folder.
+        handle: what keeps it.
         grace_s: how long the run may take to come back.
         lock: the file of the device's lock.
         started: mark of the processes that go with the agent; none of a later agent has it.
         told: what the agent says; ends with the agent.
     """
-    handle = hold(folder)
-    if handle is None or told.read() == _DONE:
+    if told.read() == _DONE:
         return
     kill_marked(started)
     until_s = time.monotonic() + grace_s
@@ -85,9 +88,9 @@ def watch(folder: Path, grace_s: float, lock: Path, started: str, told: IO[bytes
 
 def main() -> None:
     """Watch what the command line names."""
-    folder, grace_s, lock, started = sys.argv[1:]
+    folder, handle, grace_s, lock, started = sys.argv[1:]
     os.chdir("/")  # Not in the folder that goes.
-    watch(Path(folder), float(grace_s), Path(lock), started, sys.stdin.buffer)
+    watch(Path(folder), int(handle), float(grace_s), Path(lock), started, sys.stdin.buffer)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Server:
         self._folder = Path(settings["folder"])
         self._mark = mark(self._folder, name)
         lock = lock_file(settings["base"])
-        self._janitor = Janitor(self._folder, settings["grace_s"], lock, self._mark)
+        self._janitor = Janitor(self._folder, settings["handle"], settings["grace_s"], lock, self._mark)
         self._lock = DeviceLock(lock)
         self._store = ModelStore(self._folder / "models")
         self._bench = Bench(self._folder / "scratch", self._mark)

@@ -44,12 +44,14 @@ class Requests:
         while True:
             item = self._items.get()
             if item is None:
-                self._noticed.set()
-                return
+                break
             assert isinstance(item, dict)
             if item["do"] == "bye":
                 self._noticed.set()
+                yield item
+                break
             yield item
+        self._noticed.set()
 
     def payload(self, most_bytes: int) -> bytes:
         """The next bytes of what follows a request: at least one, and at most as many as asked for.

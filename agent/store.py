@@ -65,22 +65,24 @@ class ModelStore:
         left = _Counted(size_bytes, read)
         unfinished = self.path(digest).with_suffix(f".{os.getpid()}")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            seen = _write(unfinished, left)
-            if seen != digest:
-                return self._failed("digest", f"the bytes that came have the digest {seen}, not {digest}")
-            unfinished.replace(self.path(digest))
-            return None
-        except OSError as error:
-            kind = "disk full" if error.errno in FULL else "folder"
-            return self._failed(kind, f"{self._folder}: {error.strerror}")
+            failed = self._take(digest, unfinished, left)
         finally:
             with suppress(OSError):
                 unfinished.unlink()
             left.skip()
+        return None if failed is None else dict(failed, free_bytes=self.free_bytes())
 
-    def _failed(self, kind: str, words: str) -> Dict[str, Any]:
-        return {"kind": kind, "words": words, "free_bytes": self.free_bytes()}
+    def _take(self, digest: str, unfinished: Path, source: "_Counted") -> Optional[Dict[str, Any]]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            seen = _write(unfinished, source)
+            if seen != digest:
+                return {"kind": "digest", "words": f"the bytes that came have the digest {seen}, not {digest}"}
+            unfinished.replace(self.path(digest))
+            return None
+        except OSError as error:
+            kind = "disk full" if error.errno in FULL else "folder"
+            return {"kind": kind, "words": f"{self._folder}: {error.strerror}"}
 
     def free_bytes(self) -> int:
         """What this user can still write where the files lie."""

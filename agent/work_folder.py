@@ -91,14 +91,6 @@ def adopt(base: Path, run: str) -> Tuple[Path, int]:
             return folder, _hold(folder)
 
 
-def hold(folder: Path) -> Optional[int]:
-    """A handle that keeps a work folder from being removed as long as it is open; None when there is no such folder."""
-    try:
-        return _hold(folder)
-    except OSError:
-        return None
-
-
 def _hold(folder: Path) -> int:
     handle = os.open(folder / _AGENT, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     fcntl.flock(handle, fcntl.LOCK_SH)
@@ -106,7 +98,7 @@ def _hold(folder: Path) -> int:
 
 
 def is_last(handle: int) -> bool:
-    """Whether the folder that a handle of ``hold`` keeps is still there, and nobody else needs it."""
+    """Whether the folder that a handle of ``adopt`` keeps is still there, and nobody else needs it."""
     if not os.fstat(handle).st_nlink:
         return False
     try:

@@ -1,5 +1,6 @@
 """What is already known? Times and fits nothing itself."""
 
+from lut.agreement import DeviceAgreement, FleetAgreement, compare_devices
 from lut.calibrating import blocks_of, calibrated, is_network, networks_of
 from lut.checking import Concern, Example, Findings, check
 from lut.difference import TOLERANCE, CommonFactor, Difference, RowDifference, compare_tables
@@ -13,6 +14,8 @@ from lut.filling import (
     in_this_process,
     refuse_other_environment,
 )
+from lut.fleet import fill_fleet
+from lut.fleet_summary import FleetSummary, HostSummary
 from lut.foreign import (
     COLUMNS,
     FORMATS,
@@ -59,6 +62,7 @@ __all__ = [
     "CommonFactor",
     "Concern",
     "CsvRows",
+    "DeviceAgreement",
     "Difference",
     "Example",
     "Exported",
@@ -66,8 +70,11 @@ __all__ = [
     "FbNet",
     "FillSummary",
     "Findings",
+    "FleetAgreement",
+    "FleetSummary",
     "ForeignRow",
     "Format",
+    "HostSummary",
     "Imported",
     "Key",
     "KnownRow",
@@ -97,8 +104,10 @@ __all__ = [
     "calibrated",
     "check",
     "classifier",
+    "compare_devices",
     "compare_tables",
     "fill",
+    "fill_fleet",
     "fill_from_sources",
     "fill_most_telling",
     "find_format",

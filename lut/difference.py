@@ -26,6 +26,7 @@ from devices import WrongUse
 from latency import Environment, Measurement, Outcome, Workload, median, median_interval, nothing_measured
 from lut.checking import differing_fields
 from lut.doubts import process_times_s
+from lut.log_ratio import COVERAGE, LogRatio, log_time
 from lut.table import Table
 
 Verdict: TypeAlias = Literal["slower", "faster", "same", "unclear"]
@@ -38,12 +39,6 @@ TOLERANCE = 0.02
 
 _FALSE_DISCOVERIES = 0.05
 """Expected share of false alarms among the rows called faster or slower."""
-
-_COVERAGE = 0.95
-
-_TRIMMED = 0.2
-_LEAST_TRIMMED = 6
-"""With fewer numbers, leaving two out costs more than an outlier does."""
 
 _LEAST_COMMON_ROWS = 6
 """Fewer ratios have no 95 % interval of their median."""
@@ -133,34 +128,6 @@ class Difference:
         return bool(self.broken) or any(row.verdict == "slower" for row in self.rows)
 
 
-@dataclass(frozen=True)
-class _LogRatio:
-    """An estimate on the scale of logarithms, of Student's distribution around the truth."""
-
-    centre: float
-    variance: float
-    degrees: float
-
-    def interval(self) -> tuple[float, float]:
-        from scipy.special import stdtrit
-
-        half_width = float(stdtrit(self.degrees, (1 + _COVERAGE) / 2)) * math.sqrt(self.variance)
-        return self.centre - half_width, self.centre + half_width
-
-    def p_beyond(self, threshold: float) -> float:
-        """p-value of the claim that the truth is further from 0 than ``threshold``.
-
-        At most 1 - coverage exactly where the interval is beyond the threshold, so that a verdict and the interval
-        beside it never contradict each other; that is up to twice the p-value of TREAT.
-        """
-        from scipy.special import stdtr
-
-        excess = abs(self.centre) - threshold
-        if excess <= 0:
-            return 1.0
-        return 0.0 if self.variance == 0 else 2 * float(stdtr(self.degrees, -excess / math.sqrt(self.variance)))
-
-
 def compare_tables(first: Table, second: Table, *, tolerance: float = TOLERANCE, relative: bool = False) -> Difference:
     """Hold every workload of two tables against each other.
 
@@ -180,7 +147,7 @@ def compare_tables(first: Table, second: Table, *, tolerance: float = TOLERANCE,
     _refuse_estimated(environments)
     before, after = _by_workload(first), _by_workload(second)
     pairs = _measured_in_both(before, after)
-    ratios = [_log_ratio(was, now) for was, now in pairs]
+    ratios = [log_time(now).minus(log_time(was)) for was, now in pairs]
     common = _common(ratios)
     if relative:
         ratios = _without(ratios, common)
@@ -237,52 +204,7 @@ def _failing(
     return tuple(workload for workload, failed in failing.items() if failed == (first, second))
 
 
-def _log_time(measurement: Measurement) -> _LogRatio:
-    """Logarithm of a time, with its variance.
-
-    Processes differ from each other by more than the samples of one do, so a process counts once, however many samples
-    it took. Where there is but one, its bursts take their place, or else its samples: too small a variance, of which
-    ``RowDifference.processes`` tells.
-    """
-    processes = process_times_s(measurement)
-    times_s = processes if len(processes) > 1 else measurement.burst_times_s
-    if len(times_s) > 1:
-        return _trimmed_mean([math.log(time_s) for time_s in times_s])
-    estimate = measurement.estimate()
-    # To first order, the deviation of a logarithm is that of the number as a share of it.
-    relative = estimate.standard_deviation_s / estimate.mean_s
-    return _LogRatio(math.log(estimate.mean_s), relative**2, degrees=math.inf)
-
-
-def _trimmed_mean(numbers: Sequence[float]) -> _LogRatio:
-    """Mean without the outermost fifth at either end, with its variance.
-
-    Yuen (The two-sample trimmed t for unequal population variances, Biometrika 61, 1974). A mean of all would let one
-    disturbed process in ten hide most changes. An interval from the median absolute deviation, as a single measurement
-    has it, is right 95 times in 100, but by far not 999 times in 1000, which is what counts among many rows: with it,
-    one comparison of equal tables in four raises a false alarm (tests/lut/test_difference.py).
-    """
-    ordered, count = sorted(numbers), len(numbers)
-    cut = int(_TRIMMED * count) if count >= _LEAST_TRIMMED else 0
-    kept = ordered[cut : count - cut]
-    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
-    variance = (count - 1) * statistics.variance(winsorized) / (len(kept) * (len(kept) - 1))
-    return _LogRatio(statistics.fmean(kept), variance, len(kept) - 1)
-
-
-def _log_ratio(was: Measurement, now: Measurement) -> _LogRatio:
-    """The logarithm of ``now`` over ``was``, whose variances need not be equal.
-
-    Degrees of freedom of Welch (The generalization of "Student's" problem when several different population variances
-    are involved, Biometrika 34, 1947), as Yuen takes them over.
-    """
-    first, second = _log_time(was), _log_time(now)
-    variance = first.variance + second.variance
-    spread = first.variance**2 / first.degrees + second.variance**2 / second.degrees
-    return _LogRatio(second.centre - first.centre, variance, variance**2 / spread if spread > 0 else math.inf)
-
-
-def _common(ratios: Sequence[_LogRatio]) -> CommonFactor | None:
+def _common(ratios: Sequence[LogRatio]) -> CommonFactor | None:
     if len(ratios) < _LEAST_COMMON_ROWS:
         return None
     centres = [ratio.centre for ratio in ratios]
@@ -290,7 +212,7 @@ def _common(ratios: Sequence[_LogRatio]) -> CommonFactor | None:
     return CommonFactor(math.exp(median(centres)), (math.exp(low), math.exp(high)))
 
 
-def _without(ratios: Sequence[_LogRatio], common: CommonFactor | None) -> list[_LogRatio]:
+def _without(ratios: Sequence[LogRatio], common: CommonFactor | None) -> list[LogRatio]:
     """The ratios without what they have in common, which is itself known only so well.
 
     The variance of the common factor is added to that of each row. It belongs in part to the row already, so the
@@ -302,13 +224,13 @@ def _without(ratios: Sequence[_LogRatio], common: CommonFactor | None) -> list[_
             f"{len(ratios)}. Compare them without taking it out."
         )
     low, high = map(math.log, common.interval)
-    deviation = (high - low) / 2 / statistics.NormalDist().inv_cdf((1 + _COVERAGE) / 2)
+    deviation = (high - low) / 2 / statistics.NormalDist().inv_cdf((1 + COVERAGE) / 2)
     shift = math.log(common.ratio)
-    return [_LogRatio(row.centre - shift, row.variance + deviation**2, row.degrees) for row in ratios]
+    return [LogRatio(row.centre - shift, row.variance + deviation**2, row.degrees) for row in ratios]
 
 
 def _rows(
-    pairs: Sequence[tuple[Measurement, Measurement]], ratios: Sequence[_LogRatio], tolerance: float
+    pairs: Sequence[tuple[Measurement, Measurement]], ratios: Sequence[LogRatio], tolerance: float
 ) -> tuple[RowDifference, ...]:
     threshold = math.log1p(tolerance)
     adjusted = adjusted_p_values([ratio.p_beyond(threshold) for ratio in ratios])
@@ -320,7 +242,7 @@ _RANKS: Mapping[Verdict, int] = {"slower": 0, "faster": 0, "unclear": 1, "same":
 """The order in which rows are looked at."""
 
 
-def _row(was: Measurement, now: Measurement, ratio: _LogRatio, adjusted_p: float, threshold: float) -> RowDifference:
+def _row(was: Measurement, now: Measurement, ratio: LogRatio, adjusted_p: float, threshold: float) -> RowDifference:
     low, high = ratio.interval()
     return RowDifference(
         workload=was.workload,
@@ -334,7 +256,7 @@ def _row(was: Measurement, now: Measurement, ratio: _LogRatio, adjusted_p: float
     )
 
 
-def _verdict(ratio: _LogRatio, adjusted_p: float, threshold: float) -> Verdict:
+def _verdict(ratio: LogRatio, adjusted_p: float, threshold: float) -> Verdict:
     if adjusted_p <= _FALSE_DISCOVERIES:
         return "slower" if ratio.centre > 0 else "faster"
     low, high = ratio.interval()

@@ -8,9 +8,10 @@ warm and slow in the course of an hour shows there as it does elsewhere.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,9 @@ from lut.shards import Shards, bursts_beyond, merge
 from lut.shares import balanced_shares, common_count, common_subset
 from lut.table_file import TableWriter
 
+_STEP_S = 0.2
+"""A signal that arrives in the instant before a wait begins is not noticed until it ends; so no wait is long."""
+
 
 def fill_fleet(
     writer: TableWriter,
@@ -45,6 +49,7 @@ def fill_fleet(
     limit_s: float = math.inf,
     seed: int = 0,
     tell: Callable[[str, Progress], None] = lambda host, progress: None,
+    stopped: threading.Event | None = None,
 ) -> FleetSummary:
     """Measure what the table does not know with several devices at once, and prove that they agree.
 
@@ -69,6 +74,8 @@ def fill_fleet(
         seed: of shares and orders.
         tell: called before the first and after every burst with the name of the device and the progress of all
             together; from the threads of the devices, one at a time. What it raises ends the run.
+        stopped: set when the run ends, however it does: who waits in a start for a device that is away need not wait
+            any longer.
 
     Raises:
         WrongUse: there is no device, the devices are not equal, or the table's rows come from another environment.
@@ -78,7 +85,8 @@ def fill_fleet(
     if not starts:
         raise WrongUse("A fleet needs at least one device; got none.")
     wanted = measurable(workloads)
-    return _Fleet(writer, starts, wanted, plan, Shards(shards), tolerance, again, limit_s, seed, tell).run()
+    progress = FleetProgress(tell, is_stopped=stopped or threading.Event())
+    return _Fleet(writer, starts, wanted, plan, Shards(shards), tolerance, again, limit_s, seed, progress).run()
 
 
 @final
@@ -96,12 +104,12 @@ class _Fleet:
         again: Callable[[Outcome], bool],
         limit_s: float,
         seed: int,
-        tell: Callable[[str, Progress], None],
+        progress: FleetProgress,
     ) -> None:
         self._writer, self._starts, self._wanted, self._plan = writer, starts, wanted, plan
         self._shards, self._tolerance, self._again, self._seed = shards, tolerance, again, seed
         self._until_s = time.monotonic() + limit_s
-        self._progress = FleetProgress(tell)
+        self._progress = progress
         self._hosts: dict[str, FleetHost] = {}
         self._owners: dict[Workload, str] = {}
         self._off: set[str] = set()
@@ -128,7 +136,7 @@ class _Fleet:
     def _together(self, jobs: Mapping[FleetHost, Callable[[], None]]) -> None:
         """Let devices do something at the same time. When one fails, all stop after the burst they are at."""
         futures = [host.submit(job) for host, job in jobs.items()]
-        if wait(futures, return_when=FIRST_EXCEPTION).not_done:
+        if _wait_for_first_error(futures):
             self._progress.is_stopped.set()
             wait(futures)
         errors = [error for future in futures if (error := future.exception()) is not None]
@@ -330,6 +338,14 @@ class _Fleet:
             is_late=bool(open_now) and self._is_late(),
             shards=folder if folder.exists() else None,
         )
+
+
+def _wait_for_first_error(futures: Sequence[Future[None]]) -> bool:
+    """Wait until all are done, or one has failed; returns whether some still run."""
+    while True:
+        done, running = wait(futures, _STEP_S, FIRST_EXCEPTION)
+        if not running or any(future.exception() is not None for future in done):
+            return bool(running)
 
 
 def _size(outcome: Outcome | None) -> int:

@@ -14,7 +14,8 @@ from typing import final
 from latency import Measurement
 from lut.doubts import process_times_s
 
-_COVERAGE = 0.95
+COVERAGE = 0.95
+"""Of every interval here."""
 
 _TRIMMED = 0.2
 _LEAST_TRIMMED = 6
@@ -40,7 +41,7 @@ class LogRatio:
         """The 95 % interval."""
         from scipy.special import stdtrit
 
-        half_width = float(stdtrit(self.degrees, (1 + _COVERAGE) / 2)) * math.sqrt(self.variance)
+        half_width = float(stdtrit(self.degrees, (1 + COVERAGE) / 2)) * math.sqrt(self.variance)
         return self.centre - half_width, self.centre + half_width
 
     def p_beyond(self, threshold: float) -> float:

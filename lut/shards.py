@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from devices import WrongUse
 from latency import Burst, Environment, Failure, Measurement, Outcome
+from lut.doubts import FAILURES
 from lut.filling import refuse_other_environment
 from lut.missing_bursts import is_unfinished
 from lut.table import Table
@@ -154,13 +155,12 @@ def merge(writer: TableWriter, outcome: Outcome, *, afresh: bool = False) -> boo
 
 def _join(writer: TableWriter, known: Measurement, outcome: Measurement, *, afresh: bool) -> bool:
     added = bursts_beyond(known, outcome)
-    ends = is_unfinished(known) and not is_unfinished(outcome)
-    if added and afresh:
-        writer.append(outcome)
-    elif added:
+    # One that later rounds failed for ends without a burst that could say so.
+    ends = is_unfinished(known) and outcome.stopped == FAILURES and not bursts_beyond(outcome, known)
+    if added and not afresh:
         writer.append(replace(outcome, bursts=added), adds=True)
-    elif ends:  # As one does whose later rounds failed: no burst comes on top.
-        writer.append(replace(known, stopped=outcome.stopped))
+    elif added or ends:
+        writer.append(outcome)
     return bool(added or ends)
 
 

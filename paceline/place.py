@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import final
 
-from devices import Health, Target, power_mode_findings, transport_for
+from devices import Channel, Health, NotAvailable, Target, Transport, power_mode_findings, transport_for
 from latency import ExportedModels, ProfilerSettings, RemoteDevice, RemoteSettings, RemoteState, find_profiler
 from lut import Start, fresh_processes
 from paceline.options import chosen_options, profiler_settings
@@ -36,11 +36,18 @@ class Place:
         return f"{self.target.name} at {transport_for(self.target).describe()}, {self.settings.runtime}"
 
     @contextmanager
-    def starts(self, models: ExportedModels | None = None) -> Iterator[Start]:
+    def starts(
+        self,
+        models: ExportedModels | None = None,
+        tell: Callable[[str], None] = say,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Start]:
         """What starts the process of a round. What lies on a device in the meantime is gone afterwards.
 
         Args:
             models: the exported models, where several devices share them.
+            tell: is told what the device is, what speaks against measuring on it now, and of lost connections.
+            is_over: whether a device that is away need not be waited for any longer.
 
         Raises:
             NotAvailable: the device cannot be reached, or the runtime is missing there.
@@ -50,10 +57,10 @@ class Place:
                 yield start
             return
         with (
-            transport_for(self.target) as transport,
-            RemoteDevice(transport, self.settings, tell=say, models=models) as device,
+            _UntilOver(transport_for(self.target), is_over) as transport,
+            RemoteDevice(transport, self.settings, tell=tell, models=models) as device,
         ):
-            _say_what_is_there(self.target, self.settings.runtime, device.state())
+            _say_what_is_there(self.target, self.settings.runtime, device.state(), tell)
             yield device.round
 
 
@@ -88,11 +95,30 @@ def measuring_place(
     return Place(target, settings if wait_s is None else replace(settings, wait_s=wait_s))
 
 
-def _say_what_is_there(target: Target, runtime: str, there: RemoteState) -> None:
+@final
+class _UntilOver(Transport):
+    """A way to a device through which nothing is begun once all is over, so that nobody waits for one that is away."""
+
+    def __init__(self, way: Transport, is_over: Callable[[], bool]) -> None:
+        self._way, self._is_over = way, is_over
+
+    def describe(self) -> str:
+        return self._way.describe()
+
+    def start(self, command: Sequence[str]) -> Channel:
+        if self._is_over():
+            raise NotAvailable(f"{self.describe()} was away when the run was ended.")
+        return self._way.start(command)
+
+    def close(self) -> None:
+        self._way.close()
+
+
+def _say_what_is_there(target: Target, runtime: str, there: RemoteState, tell: Callable[[str], None]) -> None:
     """Name the device, and whatever speaks against measuring on it now."""
     timed = there.device if there.gpu is None or find_profiler(runtime).accelerator == "cpu" else there.gpu[0]
-    say(f"{timed.describe()}, {runtime}")
+    tell(f"{timed.describe()}, {runtime}")
     health = Health.from_json(there.health)
     for finding in power_mode_findings(target, health):
         if finding.severity in _TOLD:
-            say(f"{finding.topic}: {finding.what}. {finding.remedy}")
+            tell(f"{finding.topic}: {finding.what}. {finding.remedy}")

@@ -6,6 +6,7 @@ which. Options and files: NVIDIA/TensorRT, samples/common/sampleOptions.cpp and 
 """
 
 import json
+import math
 import re
 from contextlib import suppress
 from typing import Dict, FrozenSet, Iterable, NamedTuple, Optional, Sequence, Tuple
@@ -146,7 +147,7 @@ def read_times(text: str) -> Times:
     """The file of ``--exportTimes``, without the iterations of the warm-up, which it holds up to 8.2.
 
     Raises:
-        ProfilingError: this is no such file, or it holds no iteration.
+        ProfilingError: this is no such file, it holds no iteration, or one that took less than no time.
     """
     try:
         rows = [row for row in json.loads(text) if row.get("startComputeMs", WARM_UP_MS) >= WARM_UP_MS]
@@ -159,6 +160,10 @@ def read_times(text: str) -> Times:
         ) from error
     if not compute_s:
         raise ProfilingError("run", "trtexec wrote no times beyond its warm-up")
+    # One among many would not be seen in their sum.
+    strange = next((time_s for time_s in compute_s if not 0 <= time_s < math.inf), None)
+    if strange is not None:
+        raise ProfilingError("run", f"an iteration must take 0 ms or more; trtexec wrote {1e3 * strange:g} ms")
     enqueue_s = median(enqueues_s) if enqueues_s else 0.0
     span_s = max(moments_s) - min(moments_s) if moments_s else 0.0
     return Times(compute_s, enqueue_s if enqueue_s > 0 else None, max(span_s, sum(compute_s)))

@@ -37,7 +37,8 @@ from lut import (
     is_network,
     networks_of,
 )
-from paceline.commands.profile_device import Again, again_rule, failures_in_words, failures_json
+from paceline.commands.fill_summary import failures_in_words, failures_json
+from paceline.commands.profile_device import Again, again_rule
 from paceline.options import (
     Classes,
     InputSize,

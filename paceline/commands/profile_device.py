@@ -6,22 +6,19 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from devices import find_target, unknown_name
 from latency import (
-    UNFINISHED,
     ChosenByCrossValidation,
     Failure,
-    Measurement,
     Outcome,
     SamplingPlan,
     find_cost_model,
 )
 from lut import (
-    FillSummary,
     PartialSummary,
     Progress,
     appending,
@@ -30,6 +27,8 @@ from lut import (
     is_doubtful,
 )
 from paceline.commands.estimate_table import EstimateOnly, estimate_table, refuse_measuring_options
+from paceline.commands.fill_summary import outcome_in_words, summary_in_words, summary_json
+from paceline.commands.fleet_profile import Hosts, fleet_places, profile_fleet, refuse_part
 from paceline.commands.partial_profile import (
     Budget,
     FractionToMeasure,
@@ -51,7 +50,7 @@ from paceline.options import (
     Wait,
 )
 from paceline.place import measuring_place
-from paceline.screen import milliseconds, progress_bar, say, seconds, share, show_json, size_text
+from paceline.screen import progress_bar, say, seconds, share, show_json, size_text
 from search import open_space
 
 _AGAIN: Mapping[str, Callable[[Outcome], bool]] = {
@@ -88,7 +87,10 @@ def profile(
     target: TargetName = "local",
     input_size: InputSize = None,
     classes: Classes = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Table to fill. (default: tables/TARGET.jsonl)")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Table to fill. (default: tables/TARGET.jsonl, or tables/TARGET-estimate.jsonl)"),
+    ] = None,
     runtime: Runtime = None,
     threads: Threads = 1,
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
@@ -113,6 +115,7 @@ def profile(
     budget_s: Budget = None,
     model: ModelName = ChosenByCrossValidation.name,
     wait_s: Wait = None,
+    hosts: Hosts = None,
     estimate_only: EstimateOnly = False,
     as_json: Json = False,
 ) -> None:
@@ -134,16 +137,21 @@ def profile(
     names it. A lost connection is tried again for ten minutes. Without the device, --estimate fills the table with what
     its maker's figures make likely.
 
+    Several equal devices share the work with --hosts. All of them measure some of the blocks, which shows whether they
+    agree; the rows of one that does not are left out, and the command ends with status 1.
+
     Example: profile-device --target local --space squeezenas-small --input 256x512 --out tables/local.jsonl
 
     Example, a first look: profile-device --space squeezenas-small --input 256x512 --budget 60s
 
     Example, a Jetson: paceline targets add xavier --host nvidia@10.0.0.5 && profile-device --target xavier
+
+    Example, two of them: profile-device --target xavier --hosts nvidia@10.0.0.5,nvidia@10.0.0.6
     """
     rule = again_rule(again)
     found = find_target(target)
     opened = open_space(space, input_size, classes, precision or found.precision)
-    path = out or Path("tables") / f"{target}.jsonl"
+    path = out or Path("tables") / f"{target}{'-estimate' if estimate_only else ''}.jsonl"
     if estimate_only:
         refuse_measuring_options(
             fraction=share_to_measure,
@@ -152,20 +160,28 @@ def profile(
             again=None if again == "none" else again,
             runtime=runtime,
             wait=wait_s,
+            hosts=hosts,
         )
         estimate_table(found, opened, path, as_json=as_json)
+        return
+    plan = SamplingPlan(precision=interval).with_rounds(rounds)
+    heading = f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes"
+    if hosts is not None:
+        refuse_part(share_to_measure, budget_s)
+        places = fleet_places(found, hosts, runtime, threads, options, wait_s=wait_s)
+        say(heading)
+        profile_fleet(places, opened.workloads(), path, plan, rule, limit_s, as_json=as_json)
         return
     scope = part_to_measure(share_to_measure, budget_s, limit_s, again)
     cost_model = find_cost_model(model)
     place = measuring_place(found, runtime, threads, options, wait_s=wait_s)
-    plan = SamplingPlan(precision=interval).with_rounds(rounds)
-    say(f"{opened.name} at {size_text(opened.input_size)}, {opened.classes} classes")
+    say(heading)
     say(place.describe())
     started = time.monotonic()
     with place.starts() as start, appending(path) as writer, progress_bar("measuring") as bar:
 
         def tell(progress: Progress, what: str | None = None) -> None:
-            words = "" if progress.outcome is None else _words(progress.outcome)
+            words = "" if progress.outcome is None else outcome_in_words(progress.outcome)
             bar(progress.done, progress.wanted, words, what)
 
         if scope is None:
@@ -179,67 +195,7 @@ def profile(
             )
     spent_s = time.monotonic() - started
     if as_json:
-        show_json({**_summary_json(partial.fill, path, spent_s), **predicted_json(partial)})
+        show_json({**summary_json(partial.fill, path, spent_s), **predicted_json(partial)})
     else:
-        _show_summary(partial.fill, path, spent_s)
-        for line in predicted_in_words(partial):
+        for line in (*summary_in_words(partial.fill, path, spent_s), *predicted_in_words(partial)):
             print(line)
-
-
-def _words(outcome: Measurement | Failure) -> str:
-    if isinstance(outcome, Failure):
-        return f"failed: {outcome.workload.describe()}"
-    return f"{milliseconds(outcome.time_s)}  {outcome.workload.describe()}"
-
-
-def _summary_json(summary: FillSummary, path: Path, spent_s: float) -> dict[str, Any]:
-    return {
-        "table": str(path),
-        "measured": summary.measured,
-        "failed": summary.failed,
-        "skipped": summary.skipped,
-        "ended": dict(summary.ended),
-        "seconds": round(spent_s, 3),
-        "widest_interval": None if summary.widest is None else summary.widest.relative_half_width,
-        **failures_json(summary),
-    }
-
-
-def failures_json(summary: FillSummary) -> dict[str, Any]:
-    """What failed in a fill, for programs."""
-    return {
-        name: [
-            {"workload": failure.workload.describe(), "stage": failure.stage, "reason": failure.reason}
-            for failure in failures
-        ]
-        for name, failures in (("failures", summary.failures), ("setbacks", summary.setbacks))
-    }
-
-
-def failures_in_words(summary: FillSummary) -> list[str]:
-    """What failed in a fill, a line each."""
-    kept = [f"in some rounds, and what others measured is kept; {_failure_in_words(f)}" for f in summary.setbacks]
-    return [f"failed {words}" for words in [*map(_failure_in_words, summary.failures), *kept]]
-
-
-def _failure_in_words(failure: Failure) -> str:
-    return f"at {failure.stage}: {failure.workload.describe()}: {failure.reason}"
-
-
-def _show_summary(summary: FillSummary, path: Path, spent_s: float) -> None:
-    print(
-        f"{path}: {summary.measured} measured, {summary.failed} failed, {summary.skipped} skipped (known already), "
-        f"{spent_s:.1f} s"
-    )
-    if summary.ended:
-        print("ended: " + ", ".join(f"{count} {reason}" for reason, count in sorted(summary.ended.items())))
-    if summary.ended.get(UNFINISHED):
-        print("The time limit came first; the same command goes on.")
-    if summary.widest is not None:
-        widest = summary.widest
-        print(
-            f"widest 95 % interval: +-{widest.relative_half_width:.1%} of {milliseconds(widest.time_s)}, "
-            f"{widest.workload.describe()}"
-        )
-    for line in failures_in_words(summary):
-        print(line)

@@ -13,7 +13,7 @@ import typer
 from devices import WrongUse, find_target
 from latency import SamplingPlan
 from lut import Progress, SourceTimes, Table, TransferSummary, appending, fill_from_sources
-from paceline.commands.profile_device import failures_in_words, failures_json
+from paceline.commands.fill_summary import failures_in_words, failures_json
 from paceline.options import Json, Options, Precision, Runtime, TargetName, Threads
 from paceline.place import measuring_place
 from paceline.screen import milliseconds, progress_bar, say, share, show_json, show_table

@@ -7,12 +7,12 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.work_folder import FolderError, adopt, discard, folder_errors, hold, is_last
+from agent.work_folder import FolderError, adopt, discard, folder_errors, is_last
 
 
 @contextmanager
@@ -50,18 +50,14 @@ def test_what_nobody_holds_is_removed_by_the_next_run(tmp_path: Path) -> None:
             assert sorted(path.name for path in held.parent.iterdir()) == ["held", "lock", "next"]
 
 
-def test_a_folder_that_another_one_needs_stays(tmp_path: Path) -> None:
-    with adopted(tmp_path, "a") as (folder, handle):
-        other = hold(folder)
-        assert other is not None
+def test_a_folder_that_another_one_needs_stays_until_that_one_lets_go(tmp_path: Path) -> None:
+    with adopted(tmp_path, "a") as (folder, handle), adopted(tmp_path, "a"):
         assert not is_last(handle)
         assert not discard(folder, handle)
-        os.close(other)
-        handle_again = hold(folder)
-        assert handle_again is not None
-        with ExitStack() as stack:
-            stack.callback(os.close, handle_again)
-            assert not discard(folder, handle_again) or not folder.exists()
+        assert folder.exists()
+    with adopted(tmp_path, "a") as (folder, handle):
+        assert discard(folder, handle)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_last_one_keeps_it_while_it_asks(tmp_path: Path) -> None:
@@ -75,7 +71,6 @@ def test_nobody_is_the_last_in_a_folder_that_is_gone(tmp_path: Path) -> None:
     with adopted(tmp_path, "a") as (folder, handle):
         discard(folder)
         assert not is_last(handle)
-        assert hold(folder) is None
 
 
 def test_of_many_that_come_and_go_at_once_each_has_its_folder_and_nothing_is_left(tmp_path: Path) -> None:

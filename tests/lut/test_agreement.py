@@ -50,14 +50,14 @@ def device(
     return rows
 
 
+def other(rows: Mapping[str, Mapping[Workload, Outcome]]) -> DeviceAgreement:
+    """The one of two devices that is compared with the reference."""
+    found = compare_devices(rows)
+    return next(d for d in found.devices if d.host != found.reference)
+
+
 def verdicts(agreement: FleetAgreement) -> dict[str, str]:
     return {device.host: device.verdict for device in agreement.devices}
-
-
-def against_the_reference(agreement: FleetAgreement) -> DeviceAgreement:
-    """The other one of two devices."""
-    (other,) = (device for device in agreement.devices if device.host != agreement.reference)
-    return other
 
 
 def simulated(seed: int, factor: float, repeats: int, **more: float) -> Counter[str]:
@@ -66,49 +66,41 @@ def simulated(seed: int, factor: float, repeats: int, **more: float) -> Counter[
     told = Counter[str]()
     for _ in range(repeats):
         pair = {"a": device("a", draw=draw, **more), "b": device("b", factor, draw=draw, **more)}  # type: ignore[arg-type]
-        found = compare_devices(pair)
-        told[against_the_reference(found).verdict] += 1
+        told[other(pair).verdict] += 1
     return told
 
 
 def test_equal_devices_are_found_to_agree() -> None:
-    assert simulated(1, 1.0, 60)["agrees"] >= 58
+    assert simulated(1, 1.0, 40)["agrees"] >= 38
 
 
 def test_a_device_that_is_three_per_cent_slower_is_found() -> None:
-    told = simulated(2, 1.03, 60)
-    assert told["disagrees"] >= 54
-    assert told["agrees"] + told["unclear"] + told["disagrees"] == 60
+    assert simulated(2, 1.03, 40)["disagrees"] >= 36
 
 
 def test_with_noise_that_drowns_the_tolerance_nothing_is_claimed() -> None:
-    told = simulated(3, 1.0, 40, processes=0.03)
-    assert told["unclear"] >= 34
-    assert told["disagrees"] <= 3
+    told = simulated(3, 1.0, 20, processes=0.03)
+    assert told["unclear"] >= 16
+    assert told["disagrees"] <= 2
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     draw = random.Random(4)
     covered = 0
-    for _ in range(80):
-        found = compare_devices({"a": device("a", draw=draw), "b": device("b", 1.05, draw=draw)})
-        low, high = found.devices[1].interval
+    for _ in range(60):
+        low, high = other({"a": device("a", draw=draw), "b": device("b", 1.05, draw=draw)}).interval
         covered += low <= 1.05 <= high
-    assert covered >= 72  # By chance, 95 % of 80 are below that once in 50 000.
+    assert covered >= 52
 
 
 def test_what_all_blocks_of_a_process_have_in_common_is_in_the_interval() -> None:
-    narrow, wide = (
-        against_the_reference(compare_devices({name: device(name, processes=p) for name in "ab"})).interval
-        for p in (0.0, 0.02)
-    )
+    narrow, wide = (other({name: device(name, processes=p) for name in "ab"}).interval for p in (0.0, 0.02))
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
 
 
 def test_with_one_process_each_only_a_large_difference_is_one() -> None:
     def single(factor: float) -> str:
-        found = compare_devices({"a": device("a", rounds=1), "b": device("b", factor, rounds=1)})
-        return against_the_reference(found).verdict
+        return other({"a": device("a", rounds=1), "b": device("b", factor, rounds=1)}).verdict
 
     assert [single(1.0), single(1.05), single(1.2)] == ["unclear", "unclear", "disagrees"]
 

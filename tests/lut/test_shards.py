@@ -11,6 +11,7 @@ import pytest
 from devices import WrongUse
 from latency import UNFINISHED, Failure, Measurement
 from lut import Table, appending
+from lut.doubts import FAILURES
 from lut.shards import Shards, bursts_beyond, merge
 from tests.contracts.examples import BLOCKS, DEVICE, ENVIRONMENT, burst, failure, measurement
 from tests.lut.written_tables import counts, write
@@ -65,9 +66,16 @@ def test_what_is_measured_afresh_takes_the_place_of_what_was_known_once(path: Pa
     assert processes(path) == ["3"]
 
 
-def test_a_row_that_ended_without_another_burst_ends(path: Path) -> None:
-    assert merged(path, row("1", stopped=UNFINISHED), row("1", stopped="failures")) == [True, True]
+def test_a_row_that_later_rounds_failed_for_ends_without_another_burst(path: Path) -> None:
+    assert merged(path, row("1", stopped=UNFINISHED), row("1", stopped=FAILURES)) == [True, True]
+    assert merged(path, row("1", stopped=FAILURES)) == [False]
     assert processes(path) == ["1"]
+
+
+def test_a_row_that_has_gone_on_elsewhere_is_not_ended_by_what_it_once_was(path: Path) -> None:
+    merged(path, row("1", "2", stopped=UNFINISHED))
+    assert merged(path, row("1", stopped="most bursts"), row("1", stopped=FAILURES)) == [False, False]
+    assert processes(path) == ["1", "2"]
 
 
 def test_a_failure_counts_where_there_are_no_bursts(path: Path) -> None:

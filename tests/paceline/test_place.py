@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,32 @@ def test_the_device_is_named_and_so_is_what_speaks_against_measuring_on_it(
     assert "Jetson-AGX" in said
     assert "asks for MODE_10W" in said
     assert "sudo nvpmodel -m 1" in said
+
+
+def test_what_is_there_is_told_to_whom_it_is_meant_for(
+    ssh_server: OpenSshServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    with measuring_place(loopback(ssh_server, tmp_path), "dummy", 1, []).starts(tell=told.append):
+        pass
+    assert any("dummy" in words for words in told)
+    assert "dummy" not in capsys.readouterr().err
+
+
+def test_a_device_that_is_away_is_not_waited_for_once_all_is_over(tmp_path: Path) -> None:
+    sshd_path()
+    server, over = OpenSshServer(tmp_path / "sshd"), threading.Event()
+    server.start()
+
+    def tell(words: str) -> None:
+        if "lost, trying again for 600 s" in words:
+            over.set()
+
+    place = measuring_place(loopback(server, tmp_path), "dummy", 1, [])
+    with place.starts(tell=tell, is_over=over.is_set) as start, start({}) as process:
+        server.power_off()
+        with pytest.raises(NotAvailable, match="was away when the run was ended"):
+            process.measure(_BLOCK, SamplingPlan())
 
 
 def test_a_kind_of_device_that_nobody_has_named_is_refused_with_the_way_out() -> None:

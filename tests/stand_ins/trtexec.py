@@ -46,6 +46,7 @@ FAULTS = (
     "hang in build",
     "garbage",
     "empty",
+    "negative",
     "crash",
     "crash in build",
     "silent",
@@ -284,6 +285,8 @@ def infer(version: int, engine: "dict[str, Any]", given: "dict[str, str]") -> No
     time.sleep(float(os.environ.get("FAKE_TRTEXEC_LASTS") or 0))
     found = rows(version, engine, given)
     summarise(found)
+    if fault == "negative":  # A clock that was set back within an iteration.
+        found[len(found) // 2]["computeMs"] *= -1
     if "exportTimes" in given and fault != "silent":
         text = {"garbage": '[ { "startEnqMs" : ', "empty": "[\n]\n"}.get(fault) or times_text(found)
         Path(given["exportTimes"]).write_text(text)

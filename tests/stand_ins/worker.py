@@ -14,10 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+FAULTS = ("crash", "hang", "refuse", "fill")
+
 OPENED = {
     "device": {"kind": "cpu", "name": "Stand-in 1", "architecture": "x86_64", "cores": 4},
     "versions": {"standin": os.environ.get("VERSION", "1")},
-    "patience_s": 60.0,
+    "patience_s": float(os.environ.get("PATIENCE_S", "60")),
     "takes_turns": os.environ.get("TURNS") == "yes",
     "graph_precisions": {"fp32": "fp32", "int8": "fp32"},
 }
@@ -32,14 +34,17 @@ def note(words: str) -> None:
 def fault(content: bytes) -> str:
     """What is to become of a model."""
     path = Path(os.environ.get("FAULT", "/nowhere"))
-    return path.read_text(encoding="utf-8") if path.exists() else content.decode("latin-1").split(" ")[0]
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return next((word for word in FAULTS if content.startswith(word.encode())), "model")
 
 
 def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     """A burst, or worse."""
     content = Path(request["model"]["path"]).read_bytes()
     what = fault(content)
-    note("measure {} {}".format(what if len(what) < 20 else "model", request["plan"].get("number", "")))
+    note("measure {} {}".format(what, request["plan"].get("number", "")))
     if what == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if what == "hang":
@@ -70,7 +75,7 @@ def main() -> None:
     os.dup2(2, 1)
     first = json.loads(sys.stdin.readline())
     if first["runtime"] == "tensorrt":
-        opened: "dict[str, Any]" = {"missing": {"reason": "it is not there", "remedy": "Bring it."}}
+        opened: dict[str, Any] = {"missing": {"reason": "it is not there", "remedy": "Bring it."}}
     else:
         patience_s = float(first["options"].get("patience_s", OPENED["patience_s"]))
         opened = {"opened": dict(OPENED, options=first["options"], patience_s=patience_s)}

@@ -110,6 +110,14 @@ def test_a_file_without_enqueue_times_leaves_that_cost_unknown() -> None:
     assert read_times('[{"computeMs": 2.0}]').enqueue_s is None
 
 
+@pytest.mark.parametrize("time_ms", ["-0.001", "NaN", "Infinity"])
+def test_one_strange_time_among_many_is_a_failure(time_ms: str) -> None:
+    text = "[" + ", ".join(['{"computeMs": 2.0}'] * 99 + [f'{{"computeMs": {time_ms}}}']) + "]"
+    with pytest.raises(ProfilingError, match="must take 0 ms or more") as raised:
+        read_times(text)
+    assert raised.value.stage == "run"
+
+
 @pytest.mark.parametrize("text", ["", "[ {", "{}", "[1]", '[{"latencyMs": 1}]', '[{"computeMs": "x"}]', "[]", "null"])
 def test_another_file_is_a_failed_run(text: str) -> None:
     with pytest.raises(ProfilingError, match="trtexec wrote no times") as raised:

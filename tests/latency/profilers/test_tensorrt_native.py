@@ -11,9 +11,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from agent.runtimes.cuda_stream import CudaError
 from devices import NotAvailable, WrongUse
 from latency import Failure, Measurement, Outcome, ProfilingError, Workload, example_inputs, open_profiler
-from agent.runtimes.cuda_stream import CudaError
 from latency.profiler import Missing
 from latency.profilers.tensorrt_native import TensorRtFamilyProfiler, TensorRtProfiler, TensorRtRtxProfiler
 from tests.contracts.examples import DEVICE, QUICK, block, decoder, idle

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from lut import Table
 from tests.paceline.conftest import Command
 
@@ -87,3 +89,21 @@ def test_known_rows_are_measured_again_when_asked_for(command: Command, dummy_ta
 def test_a_time_limit_of_no_time_measures_nothing(command: Command, tmp_path: Path) -> None:
     fill = ("profile", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--out", tmp_path / "t.jsonl")
     assert command(*fill, "--time-limit", "0s", "--json").json["measured"] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--estimate",), "--estimate measures nothing, and --hosts"),
+        (("--fraction", "0.2"), "--hosts measures all blocks"),
+        (("--budget", "60s"), "--hosts measures all blocks"),
+        (("--runtime", "openvino"), "measures on other machines"),
+    ],
+)
+def test_what_several_devices_cannot_do_is_refused(
+    command: Command, tmp_path: Path, more: tuple[str, ...], words: str
+) -> None:
+    ended = command("profile-device", "--target", "xavier", "--hosts", "a,b", *more, "--out", tmp_path / "t.jsonl")
+    assert ended.status == 2
+    assert words in ended.err
+    assert not list(tmp_path.iterdir())
