@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import statistics
 import sys
 import tempfile
 import uuid
@@ -38,6 +39,9 @@ _DEVICES = (2, 3, 4)
 _SLOWER = (0.0, 0.01, 0.02, 0.03, 0.05)
 _COMMON = 12
 """Blocks that all devices measure under the usual plan and tolerance, see ``lut.shares.common_count``."""
+
+_TABLES = 20
+"""Tables that are filled to count the work; the counts vary little."""
 
 
 @dataclass(frozen=True)
@@ -150,24 +154,28 @@ def show_comparisons(noise: Noise, repeats: int, seed: int) -> None:
             print(f"{devices:>7}  {slower:>6.0%}  {reported:>8.1%}  {shares}", flush=True)
 
 
-def show_work(noise: Noise, seed: int) -> None:
+def bursts_taken(devices: int, noise: Noise, seed: str) -> list[int]:
+    """Bursts that each device takes when so many fill a whole table."""
+    boards = {str(number): Board(0.0, noise, random.Random(f"{seed} {number}")) for number in range(devices)}
+    starts = {name: board.start for name, board in boards.items()}
+    with tempfile.TemporaryDirectory(prefix="paceline-") as name:
+        table, shards = Path(name) / "table.jsonl", Path(name) / "shards"
+        with appending(table) as writer:
+            summary = fill_fleet(writer, starts, all_blocks(), SamplingPlan(), shards=shards)
+    assert devices == 1 or summary.common == _COMMON
+    return [board.taken for board in boards.values()]
+
+
+def show_work(noise: Noise, repeats: int, seed: int) -> None:
     """Print the work of each device when whole tables are filled."""
-    blocks = all_blocks()
-    print(f"\nwork: a table of {len(blocks)} blocks, filled by so many devices; bursts")
+    print(f"\nwork: tables of {len(all_blocks())} blocks, filled by so many devices; bursts, mean of {repeats} tables")
     print("devices  in all  of the busiest  of the least busy  busiest / one alone")
-    alone = 0
+    alone = 0.0
     for devices in (1, 2, 4):
-        boards = {str(number): Board(0.0, noise, random.Random(f"{seed} {number}")) for number in range(devices)}
-        with (
-            tempfile.TemporaryDirectory(prefix="paceline-") as folder,
-            appending(Path(folder) / "table.jsonl") as writer,
-        ):
-            starts = {name: board.start for name, board in boards.items()}
-            summary = fill_fleet(writer, starts, blocks, SamplingPlan(), shards=Path(folder) / "shards", seed=seed)
-        taken = [board.taken for board in boards.values()]
-        alone = alone or max(taken)
-        assert devices == 1 or summary.common == _COMMON
-        print(f"{devices:>7}  {sum(taken):>6,}  {max(taken):>14,}  {min(taken):>17,}  {max(taken) / alone:>19.1%}")
+        taken = [bursts_taken(devices, noise, f"{seed} {repeat}") for repeat in range(repeats)]
+        whole, busiest, least = (statistics.fmean(map(count, taken)) for count in (sum, max, min))
+        alone = alone or busiest
+        print(f"{devices:>7}  {whole:>6,.0f}  {busiest:>14,.0f}  {least:>17,.0f}  {busiest / alone:>19.1%}", flush=True)
 
 
 def main() -> None:
@@ -182,7 +190,7 @@ def main() -> None:
     options = parser.parse_args()
     for noise in NOISES:
         show_comparisons(noise, options.repeats, options.seed)
-    show_work(NOISES[0], options.seed)
+    show_work(NOISES[0], min(options.repeats, _TABLES), options.seed)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from devices import Target, WrongUse, read_timed_device
+from devices import Target, WrongUse, load_catalog, read_timed_device
 from latency import (
     PRECISION_BYTES,
     Environment,
@@ -152,19 +152,27 @@ def fill_command(space: Space, table: Path, environment: Environment | None = No
     size = ["--input", f"{height}x{width}", "--classes", str(space.classes)]
     precision = space.workloads()[0].precision  # One for all.
     is_measured = environment is None or not is_estimated(environment)
+    target = _target_of(table) if is_measured or environment is None else estimated_target(environment)
+    known = load_catalog().get(target)  # The user may have removed it since.
+    usual = None if known is None else known.precision
     return shlex.join(
         [
             "profile-device",
-            *(["--target", "local"] if is_measured else []),
+            *(["--target", target] if is_measured else []),
             "--space",
             space.name,
             *size,
-            *([] if precision == _LOCAL_PRECISION else ["--precision", precision]),
+            *([] if precision == usual else ["--precision", precision]),
             *([] if environment is None else runtime_words(environment)),
             "--out",
             str(table),
         ]
     )
+
+
+def _target_of(table: Path) -> str:
+    """The target that a table is named after, as ``profile-device`` names it by default; else this machine."""
+    return table.stem if table.stem in load_catalog() else "local"
 
 
 def precision_of(read: Table, asked: str | None) -> str:

@@ -1,4 +1,4 @@
-"""For all tests: one thread for torch, because a second only waits on images of a few pixels; no targets of the user."""
+"""For all tests: one thread for torch, as a second only waits on images of a few pixels; no targets of the user."""
 
 from __future__ import annotations
 

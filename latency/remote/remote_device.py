@@ -152,6 +152,7 @@ class RemoteDevice:
         self._opened: Mapping[str, Any] = {}
         self._environment: Environment | None = None
         self._stored: set[str] = set()
+        self._stored_by: AgentSession | None = None
         self._usual_s: dict[str, float] = {}
 
     @contextmanager
@@ -238,7 +239,6 @@ class RemoteDevice:
             if "missing" in answer:
                 raise self._missing(answer["missing"])
             self._opened = answer["opened"]
-            self._stored.clear()
             self._ready = session
         environment = _environment(self._opened, settings)
         self._environment = self._environment or environment
@@ -283,7 +283,9 @@ class RemoteDevice:
         raise self._full(failed)
 
     def _bring(self, session: AgentSession, request: BurstRequest) -> None:
-        """Have the device have all files of a job."""
+        """Have the device have all files of a job; what an earlier agent was given may be gone by now."""
+        if self._stored_by is not session:
+            self._stored, self._stored_by = set(), session
         unknown = [file for file in request.files() if file.digest not in self._stored]
         if unknown:
             lacks = set(session.ask("lacks", models=[file.digest for file in unknown])["lacks"])

@@ -43,3 +43,9 @@ def test_threads_are_left_alone_unless_asked_for() -> None:
     use_threads(1)
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
+
+
+def test_the_fill_command_of_a_table_that_is_named_after_a_target_measures_there_and_in_its_precision() -> None:
+    assert "--target xavier" in fill_command(open_space("demo", (64, 128), 5, "fp16"), Path("tables/xavier.jsonl"))
+    assert "--precision" not in fill_command(open_space("demo", (64, 128), 5, "fp16"), Path("tables/xavier.jsonl"))
+    assert "--precision fp32" in fill_command(open_space("demo", (64, 128), 5), Path("tables/xavier.jsonl"))

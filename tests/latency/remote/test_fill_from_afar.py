@@ -17,7 +17,7 @@ from agent.timed_device import read_timed_device
 from devices import Device
 from latency import ExportedModels, Measurement, RemoteDevice, RemoteSettings, open_profiler
 from lut import FillSummary, Progress, Table, appending, fill, in_this_process
-from lut.table_file import read_lines
+from lut.rows import read_lines
 from tests.agent.boards import AGX_XAVIER, build
 from tests.agent.old_pythons import OLD_VERSIONS, find_python
 from tests.agent.running_agent import FakeDevice, waits_until
@@ -78,7 +78,7 @@ def test_a_xavier_that_is_measured_from_afar_gives_the_table_that_it_would_fill_
             assert fill(writer, remote.round, BLOCKS, QUICK).measured == len(BLOCKS)
         with appending(here) as writer:
             assert fill(writer, remote.round, BLOCKS, QUICK).skipped == len(BLOCKS)
-    first, second = Table.load(here), Table.load(there)
+    first, second = Table.read(here), Table.read(there)
     assert first.keys() == second.keys()
     for key, outcome in first.items():
         other = second[key]

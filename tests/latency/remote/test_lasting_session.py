@@ -199,7 +199,7 @@ def test_work_that_restarts_the_device_is_given_up(
 
 def test_errors_of_the_work_itself_are_its_own(make: Make) -> None:
     def work(session: AgentSession) -> Any:
-        raise ValueError("mine")
+        raise ValueError(f"mine, in {session.boot}")
 
     session = make()
     with pytest.raises(ValueError, match="mine"):

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,13 +135,24 @@ def test_a_burst_says_when_it_was_taken_by_the_clock_of_the_host(open_device: Op
     assert burst_of(outcome).measured_at[:4] >= "2024"
 
 
-def test_a_model_goes_over_once(open_device: Open, transport: BreakingTransport, device: FakeDevice) -> None:
+def test_a_model_goes_over_once(open_device: Open) -> None:
     remote = open_device()
     asked = noting(remote)
     for _ in range(3):
         measured(remote, *BLOCKS[:2])
     assert asked.count("store") == 2
+    assert asked.count("lacks") == 2, "what the device has is not asked again in the next round"
     assert asked.count("measure") == 6
+
+
+def test_after_a_break_the_device_is_asked_what_it_still_has(open_device: Open, transport: BreakingTransport) -> None:
+    remote = open_device()
+    asked = noting(remote)
+    with remote.round() as measurer:
+        measurer.measure(block(), QUICK)
+        transport.cut()
+        measurer.measure(block(), QUICK)
+    assert (asked.count("lacks"), asked.count("store")) == (2, 1)
 
 
 def noting(device: RemoteDevice) -> list[str]:
@@ -239,36 +252,33 @@ def test_a_workload_that_no_agent_survives_is_a_failure(open_device: Open, devic
     bad, good = BLOCKS[:2]
     remote = open_device(SmallModels(tmp_path / "bad", {bad: "hang"}))
     with remote.round() as measurer:
-        with killing_agents(remote, device):
+        with killing_agents(device):
             failure = measurer.measure(bad, QUICK)
         assert isinstance(failure, Failure)
         assert failure.reason.startswith("the agent did not survive it: it was killed by SIGKILL")
         assert isinstance(measurer.measure(good, QUICK), Measurement)
 
 
-class killing_agents:  # noqa: N801 - used as a function
+@contextmanager
+def killing_agents(device: FakeDevice) -> Iterator[None]:
     """Kill the agent whenever the stand-in hangs, in a thread."""
+    over = threading.Event()
 
-    def __init__(self, remote: RemoteDevice, device: FakeDevice) -> None:
-        import threading
-
-        self._device, self._over = device, threading.Event()
-        self._thread = threading.Thread(target=self._kill)
-
-    def _kill(self) -> None:
+    def kill() -> None:
         killed = 0
-        while not self._over.wait(0.01):
-            if len(self._device.noted("hangs")) > killed:
+        while not over.wait(0.01):
+            if len(device.noted("hangs")) > killed:
                 killed += 1
-                for pid in self._device.agents():
+                for pid in device.agents():
                     os.kill(pid, signal.SIGKILL)
 
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        self._thread.join()
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_an_agent_that_ends_each_time_is_no_failure_of_a_workload(open_device: Open, device: FakeDevice) -> None:
@@ -355,7 +365,7 @@ def test_a_failure_for_want_of_room_is_none_of_the_workload(open_device: Open, d
 # The end
 
 
-def test_nothing_is_left_on_the_device_nor_here(open_device: Open, device: FakeDevice, models: SmallModels) -> None:
+def test_nothing_is_left_on_the_device(open_device: Open, device: FakeDevice) -> None:
     remote = open_device()
     measured(remote, block())
     assert device.processes()
