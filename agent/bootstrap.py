@@ -30,7 +30,9 @@ def main() -> None:
     # Python 3.6 in the C locale would not write other letters than ASCII; these are the bytes that were meant.
     base = None if header["base"] is None else os.fsdecode(header["base"].encode())
     try:
-        folder, handle = folders.adopt(Path(base or tempfile.gettempdir()).resolve(), header["run"])
+        with folders.folder_errors(Path(base or "/tmp")):  # noqa: S108 - only named; no place at all is a full disk
+            above = Path(base or tempfile.gettempdir()).resolve()
+        folder, handle = folders.adopt(above, header["run"])
         try:
             with folders.folder_errors(folder):
                 code = _unpack(archive, folder, hashlib.sha256(bundle).hexdigest()[:16])
@@ -41,7 +43,7 @@ def main() -> None:
         sys.stdout.write(json.dumps({"refused": {"kind": error.kind, "words": str(error)}}) + "\n")
         return
     os.set_inheritable(handle, True)
-    _become_agent(code, dict(header, base=base, folder=str(folder), handle=handle))
+    _become_agent(code, dict(header, base=base and str(above), folder=str(folder), handle=handle))
 
 
 def _read(stream: BinaryIO, size_bytes: int) -> bytes:

@@ -31,7 +31,7 @@ def lock_file(base: Optional[str]) -> Path:
 
     Args:
         base: the folder that a run names for its files. Without one it is /tmp, where all users look, also those
-            that have a folder of their own for temporary files.
+            that have a folder of their own for temporary files. Runs that name different folders do not see each other.
     """
     return Path("/tmp" if base is None else base, _NAME)  # noqa: S108 - it is opened with care
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,13 @@ def probe_device(transport: Transport, python: str = "python3", work: str | None
         NotAvailable: it cannot be reached, or there is no such Python.
     """
     with transport.start([python, "-c", _QUESTION, work or ""]) as channel:
+        until_s = time.monotonic() + _PATIENCE_S
         try:
-            while not (line := channel.read_line(_PATIENCE_S)).startswith(b"paceline {"):
-                continue  # What a login script of the user says there.
+            # Other lines are what a login script of the user says there.
+            while not (line := channel.read_line(max(0.0, until_s - time.monotonic()))).startswith(b"paceline {"):
+                continue
         except TimeoutError as error:
-            raise ConnectionLost(f"{transport.describe()} says nothing for {_PATIENCE_S:g} s.") from error
+            raise ConnectionLost(f"{transport.describe()} does not answer for {_PATIENCE_S:g} s.") from error
         except ConnectionLost as error:
             if channel.exit_status() is None:
                 raise

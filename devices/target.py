@@ -44,6 +44,9 @@ class Connection:
     def __post_init__(self) -> None:
         if not self.host or self.host.startswith("-") or re.search(r"[\s@/]", self.host):
             raise WrongUse(f"A host is a name, an address, or an alias of ssh's configuration; got {self.host!r}.")
+        if self.user is not None and not re.fullmatch(r"[^\s:/-][^\s:/]*", self.user):
+            # Not shown: what stands behind a colon there is a password.
+            raise WrongUse("A user is a plain name. Passwords are never taken: log in with a key (ssh-copy-id).")
         if self.port is not None and not 0 < self.port < 1 << 16:
             raise WrongUse(f"A port is a number from 1 to 65535; got {self.port}.")
 

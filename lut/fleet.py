@@ -301,7 +301,8 @@ class _Fleet:
             trusted = [self._hosts[name] for name in self._agreement.agreeing]
         for workload in self._common:
             rows = [row for host in trusted if (row := self._had(host, workload)) is not None]
-            self._take(sorted(rows, key=lambda row: isinstance(row, Failure))[:1])
+            # The device in the middle comes first, unless it went away before it was done and another one was not.
+            self._take(sorted(rows, key=lambda row: (isinstance(row, Failure), lacks_bursts(row, self._plan)))[:1])
         for host in trusted:
             own = [w for w in self._wanted if w not in self._common]
             self._take(row for w in own if (row := self._had(host, w)) is not None)

@@ -146,6 +146,12 @@ def runtime_words(environment: Environment) -> list[str]:
     return ["--runtime", runtime.name, *threads, *options]
 
 
+def place_words(environment: Environment, table: Path) -> list[str]:
+    """The options that choose the device and the runtime of ``environment``, for the rows of ``table``."""
+    target = "local" if is_estimated(environment) else _target_of(table)
+    return [*([] if target == "local" else ["--target", target]), *runtime_words(environment)]
+
+
 def fill_command(space: Space, table: Path, environment: Environment | None = None) -> str:
     """The command that fills in what ``table`` lacks for ``space``, in the environment of its rows if it has any."""
     height, width = space.input_size

@@ -128,13 +128,19 @@ class AgentSession:
             if time.monotonic() > until_s:
                 raise AgentEnded(f"it gave no answer within {patience_s:g} s")
 
-    def end(self) -> None:
-        """Have the agent remove what it left on the device, as far as it can be reached, and close the channel."""
+    def end(self) -> bool:
+        """Have the agent remove what it left on the device, as far as it can be reached, and close the channel.
+
+        Returns:
+            Whether the agent said that it has.
+        """
         with ExitStack() as stack:
             stack.callback(self._channel.close)
             if self._is_in_step:
                 stack.enter_context(suppress(ConnectionLost, AgentEnded))
                 self.ask("bye", patience_s=_PATIENCE_TO_END_S)
+                return True
+        return False
 
     def abandon(self) -> None:
         """Close the channel to an agent that is gone, or cannot be reached."""
@@ -143,8 +149,10 @@ class AgentSession:
     def _greeting(self) -> dict[str, Any]:
         timeout_s = self._settings.start_s
         try:
-            for _ in range(_MOST_NOISE_LINES):
+            noise = 0
+            while noise < _MOST_NOISE_LINES:
                 answer = self._answer(timeout_s)
+                noise += not answer
                 if "hello" in answer:
                     greeting: dict[str, Any] = answer["hello"]
                     return greeting

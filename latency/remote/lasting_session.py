@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar, final
 
-from devices import ConnectionLost, Transport
+from devices import ConnectionLost, NotAvailable, Transport
 from latency.remote.agent_session import AgentEnded, AgentSession, SessionSettings
 
 _MOST_ENDS = 3
@@ -15,6 +16,9 @@ _MOST_ENDS = 3
 
 _MOST_BREAKS = 100
 """After so many breaks of the connection in one and the same work, it takes longer than the connection ever lasts."""
+
+_MOST_GOOD_BYES = 5
+"""How often the end is said over a connection that breaks each time."""
 
 T = TypeVar("T")
 
@@ -93,10 +97,17 @@ class LastingSession:
                     raise AgentEnded("the device restarted while it ran, again and again") from error
 
     def end(self) -> None:
-        """Say good-bye to the agent, where there is one."""
-        if self._session is not None:
-            session, self._session = self._session, None
-            session.end()
+        """Say good-bye to the agent, where there is one; to the next of its run, where that one did not hear it.
+
+        A device that cannot be reached at once is left to clean up by itself.
+        """
+        with suppress(NotAvailable, AgentEnded):
+            for _ in range(_MOST_GOOD_BYES):
+                session, self._session = self._session, None
+                if session is None or session.end():
+                    break
+                self._transport.close()
+                self._connect()
 
     def _drop(self) -> None:
         if self._session is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from devices import NotAvailable
 from latency.model_files import onnx_model
 from latency.profiler import profiling_errors
 from latency.workload import Workload
@@ -48,17 +49,25 @@ class ExportedModels:
 
         Raises:
             ProfilingError: it cannot be exported.
+            NotAvailable: this machine's disk is full.
         """
         with _ONE_AT_A_TIME:
             if graph.digest not in self._files:
                 with profiling_errors("build"):
-                    self._files[graph.digest] = self._written(graph)
+                    content = onnx_model(graph)
+                self._files[graph.digest] = self._written(graph, content)
             return self._files[graph.digest]
 
-    def _written(self, graph: Workload) -> ModelFile:
-        content = onnx_model(graph)
+    def _written(self, graph: Workload, content: bytes) -> ModelFile:
         path = Path(self._folder.name) / f"{graph.digest}.onnx"
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise NotAvailable(
+                f"An exported model cannot be kept here ({path.parent}: {error.strerror}). Make room, or point TMPDIR "
+                "to another disk; the same command goes on with the rest."
+            ) from error
         return ModelFile(path, hashlib.sha256(content).hexdigest(), len(content))
 
     def close(self) -> None:

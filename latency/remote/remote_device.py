@@ -151,6 +151,7 @@ class RemoteDevice:
         self._ready: AgentSession | None = None
         self._opened: Mapping[str, Any] = {}
         self._environment: Environment | None = None
+        self._clocks: tuple[str | None, bool] | None = None
         self._stored: set[str] = set()
         self._stored_by: AgentSession | None = None
         self._usual_s: dict[str, float] = {}
@@ -214,7 +215,21 @@ class RemoteDevice:
             self._usual_s[workload.precision] = answer["usual_s"]
         # By this machine's clock: many a device has no battery for its own, and lives in 1970.
         burst = Burst.from_json({**answer["burst"], "measured_at": utc_now()})
+        self._refuse_other_clocks(burst.before)
         return Measurement(workload, environment, plan, (burst,), UNFINISHED)
+
+    def _refuse_other_clocks(self, state: DeviceState) -> None:
+        """Refuse to go on with other clocks than the run began with: those that are held do not survive a reboot."""
+        if state.clocks_held is None:
+            return
+        clocks = state.power_mode, state.clocks_held
+        self._clocks = self._clocks or clocks
+        if clocks != self._clocks:
+            began, now = (f"{mode}, clocks {'held' if held else 'not held'}" for mode, held in (self._clocks, clocks))
+            raise WrongUse(
+                f"{self._where} began in power mode {began}, and is in {now} now: times of two are never mixed. Set it "
+                "as it was (sudo nvpmodel -m N, sudo jetson_clocks); the same command then goes on with the rest."
+            )
 
     def _run(self, work: Callable[[AgentSession], Any]) -> Any:
         try:
@@ -231,23 +246,25 @@ class RemoteDevice:
 
     def _open(self, session: AgentSession) -> Environment:
         """Have a process that measures, unless this session of the agent has one for this round."""
-        settings = self._settings
-        if self._ready is not session:
-            answer = session.ask(
-                "open", runtime=settings.runtime, threads=settings.threads, options=dict(settings.options)
-            )
-            if "missing" in answer:
-                raise self._missing(answer["missing"])
-            self._opened = answer["opened"]
+        if self._ready is not session or self._environment is None:
+            self._environment = self._opened_on(session)
             self._ready = session
-        environment = _environment(self._opened, settings)
-        self._environment = self._environment or environment
-        if environment.digest != self._environment.digest:
+        return self._environment
+
+    def _opened_on(self, session: AgentSession) -> Environment:
+        settings = self._settings
+        answer = session.ask("open", runtime=settings.runtime, threads=settings.threads, options=dict(settings.options))
+        if "missing" in answer:
+            raise self._missing(answer["missing"])
+        environment = _environment(answer["opened"], settings)
+        known = self._environment or environment
+        if environment.digest != known.digest:
             raise WrongUse(
                 f"{self._where} came back as another environment, and times of two are never mixed "
-                f"({self._environment.differences(environment)}). Bring it back to what it was, or give what it is "
-                "now a table of its own."
+                f"({known.differences(environment)}). Bring it back to what it was, or give what it is now a table of "
+                "its own."
             )
+        self._opened = answer["opened"]
         return environment
 
     def _missing(self, missing: Mapping[str, str]) -> NotAvailable:

@@ -27,7 +27,7 @@ Hosts = Annotated[
         "--hosts",
         metavar="A,B,...",
         help="Equal devices of the kind that --target names, which share the work: USER@HOST or USER@HOST:PORT, names "
-        "from ~/.ssh/config, or targets of yours. Some blocks are measured on all, to prove that they agree.",
+        "from ~/.ssh/config, or targets of yours; user and port that are not named are the target's. Some blocks are measured on all, to prove that they agree.",
     ),
 ]
 
@@ -104,6 +104,8 @@ def _refuse_twice(hosts: Mapping[str, Target]) -> None:
 
 
 def _host(name: str, known: Target | None, target: Target) -> Target:
+    if known is not None and known.is_here:
+        raise WrongUse(f"--hosts names devices that are reached by ssh, and {name} is this machine.")
     if known is not None and known.can_be_reached:
         return replace(known, runtime=target.runtime, precision=target.precision)
     place = Connection.parse(name)

@@ -102,9 +102,16 @@ def _disagreement(summary: FleetSummary, agreement: FleetAgreement) -> Iterator[
             kept = f", but in {rejected[device.host]}" if rejected[device.host] is not None else ""
             yield (
                 f"{device.host} is {_slower(device)} than {agreement.reference}, and {agreement.tolerance:.0%} is "
-                f"tolerated. What it measured is not in the table{kept}. See to its power mode, its clocks and its "
-                f"cooling; then the same command measures it anew. Or leave it out: --hosts {rest}"
+                f"tolerated. What it measured is not in the table{kept}. {_way_out(summary, rest)}"
             )
+
+
+def _way_out(summary: FleetSummary, rest: str) -> str:
+    """What to do about a device that is off."""
+    if not summary.open:
+        return "The others did its share, and the table is complete; another --out would compare it once more."
+    mend = "See to its power mode, its clocks and its cooling; then the same command measures it anew."
+    return f"{mend} Or leave it out: --hosts {rest}"
 
 
 def _peculiarities(device: DeviceAgreement, reference: str) -> Iterator[str]:

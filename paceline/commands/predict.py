@@ -14,7 +14,7 @@ import typer
 from latency import LEAST_NETWORKS, Source, nothing_measured
 from lut import Lookup, Table, networks_of
 from paceline.commands.show import open_network
-from paceline.options import Classes, InputSize, Json, TablePath, TablePrecision, look_up, precision_of, runtime_words
+from paceline.options import Classes, InputSize, Json, TablePath, TablePrecision, look_up, place_words, precision_of
 from paceline.screen import say, show_json
 from search import Architecture, Space
 
@@ -86,5 +86,5 @@ def hint_at_calibration(space: Space, read: Table, path: Path, lookup: Lookup) -
         return
     height, width = space.input_size
     words = [str(path), "--space", space.name, "--input", f"{height}x{width}", "--classes", str(space.classes)]
-    command = shlex.join(["paceline", "table", "calibrate", *words, *runtime_words(lookup.environment)])
+    command = shlex.join(["paceline", "table", "calibrate", *words, *place_words(lookup.environment, path)])
     say(f"{path} knows whole networks, but is not calibrated for all blocks of this space. Run `{command}`.")

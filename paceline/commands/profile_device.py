@@ -159,6 +159,10 @@ def profile(
             time_limit=limit_s,
             again=None if again == "none" else again,
             runtime=runtime,
+            option=options or None,
+            threads=None if threads == 1 else threads,
+            rounds=None if rounds == SamplingPlan.most_bursts else rounds,
+            model=None if model == ChosenByCrossValidation.name else model,
             wait=wait_s,
             hosts=hosts,
         )

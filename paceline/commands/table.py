@@ -19,7 +19,7 @@ from paceline.commands.doctor import installed_versions
 from paceline.commands.foreign import export_table, import_table
 from paceline.commands.table_rows import row_json, show_rows, sorted_rows
 from paceline.commands.transfer import transfer
-from paceline.options import Json, runtime_words
+from paceline.options import Json, place_words
 from paceline.screen import share, show_json, show_table
 from paceline.short_names import short_names
 
@@ -188,13 +188,13 @@ def _show_concern(concern: Concern) -> None:
 
 def _fill_command(path: Path, environments: Sequence[Environment]) -> str:
     """The command that filled a table, as far as its rows tell."""
-    words = runtime_words(environments[0]) if len(environments) == 1 else []
+    words = place_words(environments[0], path) if len(environments) == 1 else []
     return shlex.join(["profile-device", *words, "--out", str(path)])
 
 
 def _calibrate_command(path: Path, environments: Sequence[Environment]) -> str:
     """The command that measured whole networks for a table, as far as its rows tell."""
-    words = runtime_words(environments[0]) if len(environments) == 1 else []
+    words = place_words(environments[0], path) if len(environments) == 1 else []
     return shlex.join(["paceline", "table", "calibrate", str(path), *words])
 
 

@@ -44,3 +44,10 @@ def test_a_connection_is_described_as_it_is_read(place: str) -> None:
 def test_peaks_are_above_nothing(fp32: dict[str, float], bandwidth: float) -> None:
     with pytest.raises(WrongUse, match="above 0"):
         Peaks(fp32, bandwidth, "nowhere", 1e-6)
+
+
+@pytest.mark.parametrize("user", ["nvidia:secret", "a b", "-oProxyCommand", "a/b", ""])
+def test_a_user_is_a_plain_name_and_a_password_is_neither_taken_nor_shown(user: str) -> None:
+    with pytest.raises(WrongUse, match="key") as refused:
+        Connection("10.0.0.5", user=user)
+    assert "secret" not in str(refused.value)

@@ -19,6 +19,7 @@ from latency import ExportedModels, Measurement, RemoteDevice, RemoteSettings, o
 from lut import FillSummary, Progress, Table, appending, fill, in_this_process
 from lut.rows import read_lines
 from tests.agent.boards import AGX_XAVIER, build
+from tests.agent.living_processes import ends
 from tests.agent.old_pythons import OLD_VERSIONS, find_python
 from tests.agent.running_agent import FakeDevice, waits_until
 from tests.contracts.examples import BLOCKS, QUICK, idle
@@ -121,6 +122,7 @@ def assert_complete(path: Path, summary: FillSummary) -> None:
 def kill(pids: list[int]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    assert all(map(ends, pids))  # One that is asked while it dies has a burst to fail.
 
 
 FAULTS: dict[str, Callable[[FakeDevice, BreakingTransport], None]] = {

@@ -35,8 +35,8 @@ def told() -> Told:
 def make(device: FakeDevice, transport: BreakingTransport, bundle: bytes, told: Told) -> Iterator[Make]:
     made: list[LastingSession] = []
 
-    def make(patience: Patience = PATIENT) -> LastingSession:
-        settings = SessionSettings(device.python, "run-1", str(device.base), 0.0, 0.0, 60.0, 10.0)
+    def make(patience: Patience = PATIENT, grace_s: float = 0.0) -> LastingSession:
+        settings = SessionSettings(device.python, "run-1", str(device.base), grace_s, 0.0, 60.0, 10.0)
         made.append(LastingSession(transport, settings, bundle, patience, told.append))
         return made[-1]
 
@@ -205,6 +205,26 @@ def test_errors_of_the_work_itself_are_its_own(make: Make) -> None:
     with pytest.raises(ValueError, match="mine"):
         session.run(work)
     assert session.run(look) == []
+
+
+@pytest.mark.parametrize("after_writes", [0, 1])
+def test_a_good_bye_that_was_cut_off_is_said_once_more(
+    make: Make, device: FakeDevice, transport: BreakingTransport, told: Told, after_writes: int
+) -> None:
+    session = make(grace_s=600.0)
+    session.run(look)
+    transport.cut(after_writes=after_writes)
+    session.end()
+    assert waits_until(device.is_clean)
+    assert told == []
+
+
+def test_a_good_bye_is_not_said_to_a_device_that_is_gone(make: Make, transport: BreakingTransport) -> None:
+    session = make()
+    session.run(look)
+    transport.cut(refusals=2)
+    session.end()
+    assert transport.refusals == 1
 
 
 def test_whatever_happened_the_device_is_left_as_it_was(
