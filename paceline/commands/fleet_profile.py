@@ -27,7 +27,8 @@ Hosts = Annotated[
         "--hosts",
         metavar="A,B,...",
         help="Equal devices of the kind that --target names, which share the work: USER@HOST or USER@HOST:PORT, names "
-        "from ~/.ssh/config, or targets of yours; user and port that are not named are the target's. Some blocks are measured on all, to prove that they agree.",
+        "from ~/.ssh/config, or targets of yours; a user or port that is not named is the target's. Some blocks are "
+        "measured on all, to prove that they agree.",
     ),
 ]
 
