@@ -44,5 +44,11 @@ def models(tmp_path: Path) -> SmallModels:
 def settings(device: FakeDevice) -> RemoteSettings:
     """How the device is measured."""
     return RemoteSettings(
-        "dummy", python=device.python, base=str(device.base), run="run-1", wait_s=0.0, first_wait_s=0.01
+        "dummy",
+        python=device.python,
+        base=str(device.base),
+        run="run-1",
+        wait_s=0.0,
+        first_wait_s=0.01,
+        patience_s=60.0,
     )

@@ -218,7 +218,7 @@ def test_a_device_that_restarts_during_a_burst(
 ) -> None:
     def act() -> None:
         own_ssh_server.power_off()
-        assert not device.processes()
+        wait_until(lambda: not device.processes(), "the end of all processes")
         assert list(device.base.iterdir()), "there is nobody left who could have removed it"
         if wiped:
             shutil.rmtree(device.base)
