@@ -271,6 +271,16 @@ def test_the_share_of_a_device_that_goes_away_is_taken_over(path: Path, lasts: i
     assert set(a.bursts.values()) <= set(range(1, ROUNDS + 1))
 
 
+@pytest.mark.parametrize("lasts", range(21, 48, 5))
+def test_common_blocks_of_a_device_in_the_middle_that_goes_away_are_those_of_one_that_stays(
+    path: Path, lasts: int
+) -> None:
+    summary = filled(path, SimulatedDevice("a", lasts=lasts), SimulatedDevice("b"))
+    assert summary.hosts[0].lost
+    assert summary.open == ()
+    assert_complete(path)
+
+
 def test_the_bursts_of_a_device_that_agreed_and_went_away_are_gone_on_with(path: Path) -> None:
     lasts = COMMON * ROUNDS + 5  # In its last round.
     many = tuple(WORKLOADS)

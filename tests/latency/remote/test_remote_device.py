@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from agent.runtimes import RUNTIMES
-from devices import LocalTransport, NotAvailable, WrongUse, read_device, read_state
+from devices import DeviceState, LocalTransport, NotAvailable, WrongUse, read_device, read_state
 from latency import (
     Failure,
     Measurement,
@@ -298,6 +298,16 @@ def test_a_device_that_comes_back_as_another_is_refused(
         transport.cut()
         with pytest.raises(WrongUse, match=r"came back as another environment.*standin"):
             measurer.measure(BLOCKS[1], QUICK)
+
+
+def test_a_device_that_lost_its_held_clocks_in_a_restart_is_not_gone_on_with(open_device: Open) -> None:
+    remote = open_device()
+    held = DeviceState(power_mode="MAXN", clocks_held=True)
+    remote._refuse_other_clocks(DeviceState(clock_mhz=1000.0))  # A device that does not tell.
+    remote._refuse_other_clocks(held)
+    remote._refuse_other_clocks(held)
+    with pytest.raises(WrongUse, match=r"MAXN, clocks held.*MAXN, clocks not held.*jetson_clocks"):
+        remote._refuse_other_clocks(replace(held, clocks_held=False))
 
 
 # A disk that is full
