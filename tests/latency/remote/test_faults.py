@@ -481,6 +481,7 @@ profile_device()
 COMMAND = ["--target", "mine", "--space", "demo", "--input", "32x64", "--runtime", "dummy", "--rounds", "2"]
 
 
+@pytest.mark.slow
 def test_a_host_that_is_killed_leaves_a_table_to_go_on_with_and_an_empty_device(
     device: FakeDevice, own_ssh_server: OpenSshServer, tmp_path: Path, table: Path
 ) -> None:
