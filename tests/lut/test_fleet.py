@@ -181,7 +181,7 @@ def test_ctrl_c_stops_all_devices_after_their_burst(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         filled(path, *devices)
     taken = sum(device.bursts.total() for device in devices)
-    assert 5 <= taken < 2 * COMMON  # What they take as a first look.
+    assert 5 <= taken < ROUNDS * len(WORKLOADS)  # Far from done, however slow the machine is to tell them.
     kept = sum(n for shard in shards_of(path).glob("*.jsonl") for n in counts(shard).values())
     assert kept == taken
 
