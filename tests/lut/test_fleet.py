@@ -169,7 +169,7 @@ def test_an_interrupted_run_goes_on_with_the_same_shares_and_measures_nothing_tw
 
 @pytest.mark.skipif(
     "PYTEST_XDIST_WORKER" in os.environ,
-    reason="SIGINT ends a worker of pytest-xdist; tests/paceline/commands/test_fleet_over_ssh.py interrupts the program",
+    reason="SIGINT ends a worker of pytest-xdist; test_fleet_over_ssh.py interrupts the real program",
 )
 def test_ctrl_c_stops_all_devices_after_their_burst(path: Path) -> None:
     begun: list[int] = []
