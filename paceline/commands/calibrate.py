@@ -22,6 +22,7 @@ from latency import (
     SamplingPlan,
     WholeNetwork,
     Workload,
+    is_network,
     unique,
 )
 from lut import (
@@ -34,7 +35,6 @@ from lut import (
     calibrated,
     fill,
     fresh_processes,
-    is_network,
     networks_of,
 )
 from paceline.commands.profile_device import Again, again_rule, failures_in_words, failures_json

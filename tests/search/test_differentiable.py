@@ -27,7 +27,7 @@ RECIPE = SearchRecipe(warm_up_steps=3, alternating_steps=4, batch_size=2, candid
 def latency(tiny: Space, tmp_path_factory: pytest.TempPathFactory) -> Objective:
     """Times of a device that cannot run one of the candidates, which would be the cheapest but for that."""
     path = tmp_path_factory.mktemp("tables") / "table.jsonl"
-    broken = frozenset({tiny.grid[2][12].digest})
+    broken = frozenset({tiny.grid[2][12][0].digest})
     profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState, broken=broken)
     with appending(path) as writer:
         fill(writer, in_this_process(profiler), tiny.workloads(), QUICK)

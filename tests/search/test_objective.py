@@ -175,7 +175,7 @@ def test_macs_of_a_space_are_its_costs(tiny: Space) -> None:
 
 
 def test_latencies_of_a_space_come_from_the_table(tiny: Space) -> None:
-    broken = tiny.grid[1][3]
+    (broken,) = tiny.grid[1][3]
     profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState, broken=frozenset({broken.digest}))
     plan = SamplingPlan(warm_up_s=0, sample_s=1e-6)
     table = Table(profiler.measure(workload, plan) for workload in measurable(tiny.workloads()))
