@@ -31,13 +31,14 @@ from search.checkpoint import (
 from search.data import Batches, LabelledImages, Labels, Picture
 from search.evaluators.from_scratch import refuse_unfit
 from search.evaluators.inherited_weights import InheritedWeights
+from search.exact_finish import ExactFinish
 from search.loop import Tell as TellTrials
 from search.loop import best, run
 from search.losses import policy_loss
 from search.objective import Objective
 from search.recipe import SearchRecipe
 from search.standing import Standing
-from search.strategies import PolicyStrategy, Trial
+from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
 from search.training import CHECKPOINT_EVERY_S, scoring_batches, segmentation_loss
 
@@ -147,7 +148,7 @@ class DifferentiableSearch:
         evaluator = self.trained(tell)
         policy = self._policy.probabilities().detach().double().numpy()
         budget = self._limit - self._objective.fixed
-        strategy = PolicyStrategy(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
+        strategy = ExactFinish(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
 
         def told(trials: Sequence[Trial]) -> None:
             words = Standing.of(trials).words(self._objective, evaluator.words)

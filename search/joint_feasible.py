@@ -17,7 +17,7 @@ from search.strategies.feasible import AdditiveFeasible, FeasibleSet
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Indices: TypeAlias = npt.NDArray[np.intp]
 
-_POINTS_OF_TWO, _POINTS_OF_MORE = 4096, 256
+_POINTS_OF_TWO, _POINTS_OF_MORE = 4096, 64
 """Ways to finish a network that are kept for each unit. Of two limits that is all there are of 22 units x 13 but for
 differences in the fourth digit; of more, comparing all with all is what takes the time."""
 
@@ -34,10 +34,10 @@ class JointFeasible(FeasibleSet):
     """Networks within several limits on sums.
 
     A network is in the set exactly when each of its sums is within its limit. Draws are uniform: from the set of one
-    limit, or of the sum of all costs in shares of their limits, whichever holds fewest others, and drawn again until all
-    limits are met. Which candidates lead to a network of the set is answered from the ways to finish it that no other
-    way beats in every cost; of more than some thousand, a selection is kept, so that a way out may be overlooked where
-    limits leave hardly any, but none is promised that is not there.
+    limit, or of the sum of all costs in shares of their limits, whichever holds fewest others, and drawn again until
+    all limits are met. Which candidates lead to a network of the set is answered from the ways to finish it that no
+    other way beats in every cost. Of very many a selection is kept, so that a way out may be overlooked where limits
+    leave hardly any, but none is promised that is not there.
 
     Args:
         limits: two or more, over the same units and candidates.

@@ -41,9 +41,7 @@ class ListedNetworks:
         """Refuse a list that does not fit its units."""
         sizes = np.array([len(names) for names in self.candidates.values()])
         if self.picks.ndim != 2 or not len(self.picks) or self.picks.shape[1] != len(sizes):
-            raise WrongUse(
-                f"Networks must be listed as (n, {len(sizes)}) picks, n at least 1; got {self.picks.shape}."
-            )
+            raise WrongUse(f"Networks must be listed as (n, {len(sizes)}) picks, n at least 1; got {self.picks.shape}.")
         if (self.picks < 0).any() or (self.picks >= sizes).any():
             raise WrongUse(f"Every pick must be below its unit's number of candidates, {sizes.tolist()}.")
         if len(self._rows) < len(self.picks):
@@ -123,6 +121,6 @@ class ListedCost(Cost):
         """The cost of each network of the list."""
         return (self.costs,)
 
-    def additive(self, limit: float) -> Additive | None:  # noqa: ARG002 - the contract's
+    def additive(self, limit: float) -> Additive | None:
         """None: a list need not be a sum."""
         return None

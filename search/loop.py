@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from devices import NoAnswer
@@ -27,6 +28,7 @@ def run(
     history: Path | None = None,
     *,
     also: Sequence[Goal] = (),
+    pareto: bool = False,
     identity: Mapping[str, object] | None = None,
     tell: Tell = lambda trials: None,
 ) -> list[Trial]:
@@ -39,8 +41,9 @@ def run(
         limit: in the objective's unit.
         budget: networks to evaluate, those in the history included.
         history: file of JSON lines to append every trial to, and to resume from.
-        also: further costs with their limits, as hard as the first. With any, each trial within the limits carries
-            all costs as its ``objectives``, the first one's first, for strategies that search a Pareto front.
+        also: further costs with their limits, as hard as the first.
+        pareto: let each trial within the limits carry all costs as its ``objectives``, the first one's first, for
+            strategies that search a Pareto front of score and costs.
         identity: what decides which trials are made, beside the costs and limits; kept in the history, and a history
             with another one is refused.
         tell: called with all trials so far after each one.
@@ -56,12 +59,12 @@ def run(
     for goal in goals:
         goal.cost.refuse_impossible(goal.limit)
     kept = History(history, identity)
-    trials = kept.read(lambda trial: _belongs(trial, goals))
+    trials = kept.read(lambda trial: _belongs(trial, goals, pareto=pareto))
     strategy.tell(trials)
     tell(trials)
     while len(trials) < budget and (asked := strategy.ask(budget - len(trials))):
         for picks in asked:
-            trial = _try(picks, score, goals)
+            trial = _try(picks, score, _costed(picks, goals, pareto=pareto))
             kept.append(trial)
             trials.append(trial)
             strategy.tell([trial])
@@ -96,26 +99,25 @@ def best_so_far(trials: Sequence[Trial]) -> Trial | None:
     return max(scored, key=lambda trial: (trial.score or 0.0, -(trial.cost or 0.0)), default=None)
 
 
-def _costed(picks: Picks, goals: Sequence[Goal]) -> Trial:
+def _costed(picks: Picks, goals: Sequence[Goal], *, pareto: bool) -> Trial:
     """What is known of a network before it is evaluated."""
     costs = [goal.cost.cost_of(picks) for goal in goals]
     # False for NaN: a network with a candidate that failed is within no limit, not even within an infinite one.
     feasible = all(cost <= goal.limit for cost, goal in zip(costs, goals, strict=True))
     cost = None if math.isnan(costs[0]) else costs[0]
-    return Trial(picks, cost, feasible, None, tuple(costs) if feasible and len(goals) > 1 else ())
+    return Trial(picks, cost, feasible, None, tuple(costs) if feasible and pareto else ())
 
 
-def _try(picks: Picks, score: Score, goals: Sequence[Goal]) -> Trial:
-    trial = _costed(picks, goals)
-    value = score(picks) if trial.feasible else math.nan
+def _try(picks: Picks, score: Score, costed: Trial) -> Trial:
+    value = score(picks) if costed.feasible else math.nan
     # A network that cannot be scored is no reason to lose the others; strategies and results pass it over.
-    return Trial(picks, trial.cost, trial.feasible, float(value) if math.isfinite(value) else None, trial.objectives)
+    return replace(costed, score=float(value) if math.isfinite(value) else None)
 
 
-def _belongs(trial: Trial, goals: Sequence[Goal]) -> bool:
+def _belongs(trial: Trial, goals: Sequence[Goal], *, pareto: bool) -> bool:
     if not all(goal.cost.holds(trial.picks) for goal in goals):
         return False
-    known = _costed(trial.picks, goals)
+    known = _costed(trial.picks, goals, pareto=pareto)
     return (
         trial.feasible == known.feasible
         and _is_close(trial.cost, known.cost)

@@ -3,8 +3,8 @@
 None of these guarantees a limit: they pull the *expected* cost. What a search returns is within the limit because it is
 picked within the limit at the end, whichever loss trained the policy.
 
-A logarithm depends on the unit. FBNet and ProxylessNAS do not say theirs (the latter's code has milliseconds on a phone,
-some 80 of them). Here costs enter a logarithm in microseconds, and otherwise in the unit of the objective (MACs,
+A logarithm depends on the unit. FBNet and ProxylessNAS do not say theirs (the latter's code has milliseconds on a
+phone, some 80 of them). Here costs enter a logarithm in microseconds, and otherwise in the unit of the objective (MACs,
 parameters), so that any network's is well above 0.
 """
 

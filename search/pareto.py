@@ -60,9 +60,10 @@ def costs_of(trial: Trial) -> tuple[float, ...]:
 
 
 def hypervolume(values: Array, reference: Sequence[float]) -> float:
-    """How much of the space below a reference point some row covers (Zitzler and Thiele, Multiobjective evolutionary
-    algorithms, IEEE Transactions on Evolutionary Computation 3, 1999): larger is better, and no front that beats
-    another has less.
+    """How much of the space below a reference point the rows cover together.
+
+    Larger is better, and no front that beats another has less (Zitzler and Thiele, Multiobjective evolutionary
+    algorithms, IEEE Transactions on Evolutionary Computation 3, 1999).
 
     Exact, slice by slice along the last objective: fine for some hundred rows and up to about five objectives.
 

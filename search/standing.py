@@ -45,7 +45,7 @@ class Standing:
         """
         if not self.tried:
             return ""
-        share = f"{self.feasible_share:.0%} within the limit".replace("%", " %")
+        share = f"{100 * self.feasible_share:.0f} % within the limit"
         if self.best is None or self.best.score is None or self.best.cost is None:
             return f"nothing scored yet, {share}"
         return f"best {score_words(self.best.score)} at {objective.format(self.best.cost)}, {share}"

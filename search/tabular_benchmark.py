@@ -48,8 +48,10 @@ class TabularBenchmark:
 
     @staticmethod
     def read(file: Path) -> TabularBenchmark:
-        """NAS-Bench-201 (``arch`` strings, ``accuracy_*``, ``latency_ms/DEVICE``) or Accel-NASBench (``arch``,
-        ``columns``, ``val_top1``, ``macs_m``, ``params_m``, ``perf/latency_DEVICE`` in ms).
+        """An npz file of NAS-Bench-201 or of Accel-NASBench.
+
+        The first has ``arch`` (strings of cells), ``accuracy_*`` in percent and ``latency_ms/DEVICE``; the second
+        ``arch`` (values of ``columns``), ``val_top1``, ``macs_m``, ``params_m`` and ``perf/latency_DEVICE`` in ms.
 
         Raises:
             WrongUse: it cannot be read, or is neither.
@@ -117,7 +119,9 @@ def _accel(file: Path, name: str, arrays: Arrays) -> TabularBenchmark:
         raise WrongUse(f"{file} must have the columns {', '.join(COLUMNS[:4])} to block6_se, in this order.")
     choices = dict(zip(COLUMNS, (EXPANSIONS, KERNELS, LAYERS, EXCITATIONS) * (len(COLUMNS) // 4), strict=True))
     values = np.asarray(arrays["arch"], dtype=np.int64)
-    picks = np.column_stack([np.searchsorted(known, column) for known, column in zip(choices.values(), values.T, strict=True)])
+    picks = np.column_stack(
+        [np.searchsorted(known, column) for known, column in zip(choices.values(), values.T, strict=True)]
+    )
     # The same network twice: the first is kept, so that one network has one accuracy.
     kept = np.sort(np.unique(picks, axis=0, return_index=True)[1])
     candidates = {column: tuple(map(str, known)) for column, known in choices.items()}
@@ -140,7 +144,9 @@ def _middle(amounts: Array) -> int:
 
 def _latencies(file: Path, arrays: Arrays, prefix: str, rows: int) -> dict[str, Array]:
     """Seconds by device, from milliseconds; what is not above 0 is a failure that was written as a number."""
-    found = {name.removeprefix(prefix): _numbers(file, arrays, name, rows) for name in arrays if name.startswith(prefix)}
+    found = {
+        name.removeprefix(prefix): _numbers(file, arrays, name, rows) for name in arrays if name.startswith(prefix)
+    }
     return {device: np.where(times > 0, times / 1e3, np.nan) for device, times in found.items()}
 
 

@@ -19,8 +19,8 @@ class CachedEvaluator(Evaluator):
     """Asks another evaluator once for each network, ever.
 
     The file holds a line of JSON for each score, with the key of the evaluator and the digest of the network. So it
-    may be shared by evaluators and by searches, also by ones that run side by side: a line is appended by one write, and
-    where two come to the same network at the same time both lines say the same.
+    may be shared by evaluators and by searches, also by ones that run side by side: a line is appended by one write,
+    and where two come to the same network at the same time both lines say the same.
 
     Args:
         evaluator: whom to ask.

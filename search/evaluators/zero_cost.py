@@ -95,9 +95,11 @@ class Naswot(ZeroCostProxy):
 
 
 def synflow(network: nn.Module, input_shape: Shape) -> float:
-    """Sum over the weights of convolutions and linear layers of \\|w * dR/dw\\| (Tanaka et al., Pruning neural networks
-    without any data by iteratively conserving synaptic flow, NeurIPS 2020, equation 3), where R is the sum of the
-    outputs for an input of ones and absolute weights.
+    """How much signal the weights of a network let through, all layers together.
+
+    The sum over the weights w of convolutions and linear layers of the absolute value of w * dR/dw, where R is the sum
+    of the outputs for an input of ones and absolute weights (Tanaka et al., Pruning neural networks without any data by
+    iteratively conserving synaptic flow, NeurIPS 2020, equation 3).
 
     As Abdelfattah et al. (Zero-cost proxies for lightweight NAS, ICLR 2021) score architectures with it: batch
     normalisation is left out, whose statistics of a constant input would be all there is to see, and numbers are of
@@ -121,8 +123,10 @@ def synflow(network: nn.Module, input_shape: Shape) -> float:
 
 
 def naswot(network: nn.Module, pictures: Tensor) -> float:
-    """log \\|det K\\|, where K counts for each pair of images the ReLUs that are on for both or off for both (Mellor et
-    al., Neural architecture search without training, ICML 2021, equation 2).
+    """How differently the ReLUs of a network answer to different images.
+
+    The logarithm of the determinant of K, where K counts for each pair of images the ReLUs that are on for both or off
+    for both (Mellor et al., Neural architecture search without training, ICML 2021, equation 2).
 
     Batch normalisation uses the statistics of the batch, as in the authors' code.
 
@@ -157,7 +161,7 @@ def _watching_relus(watch: Callable[[Tensor], None]) -> Any:
     relus = (functional.relu, functional.relu6)
 
     class Watching(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002, PLW3201
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func in relus:
                 watch(args[0])
             return func(*args, **(kwargs or {}))

@@ -11,8 +11,8 @@ import numpy as np
 from search.errors import WrongUse
 from search.strategies.batches import BatchStrategy, Picks, as_tuples, draw_unseen, scored, scores_of
 from search.strategies.feasible import Array, FeasibleSet, Indices
-from search.strategies.gaussian_process import GaussianProcess
 from search.strategies.strategy import Trial
+from search.strategies.surrogate_model import GaussianProcess
 
 _LISTED = 20_000
 """Networks that are all looked at before each batch; of a larger set, some are drawn and improved."""
@@ -50,7 +50,7 @@ class SurrogateSearch(BatchStrategy):
     ) -> None:
         if min(initial, batch) < 1 or not exploration >= 0:
             raise WrongUse(
-                f"First networks and batch must be at least 1, exploration 0 or more: {initial}, {batch}, {exploration}."
+                f"First networks and batch must be 1 or more, exploration 0 or more: {initial}, {batch}, {exploration}."
             )
         super().__init__(feasible, seed, batch)
         self._initial, self._exploration = initial, exploration

@@ -158,6 +158,8 @@ class StrategyContract(ABC):
         strategy, proposed = self.make(costs, limit, seed), list[Picks]()
         for _ in range(rounds):
             asked = strategy.ask(4)
+            if not asked:
+                break
             strategy.tell([tried(picks, costs, limit) for picks in asked])
             proposed += asked
         return proposed
