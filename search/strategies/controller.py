@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, final
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 _HIDDEN = 64
 """Size of the controller's state; Pham et al. take 100, for 200 times as many networks."""
 
-_ROUNDS = 8
-"""Times that the controller is drawn from for one batch, before what is missing of it is drawn uniformly."""
-
 _GRADIENT_NORM = 5.0
 
 
@@ -35,15 +31,14 @@ class ReinforceController(BatchStrategy):
     controller's entropy as a bonus (Pham et al., ICML 2018). Rewards are scores, less the baseline, as a share of the
     spread of all scores so far, so that nothing depends on their unit.
 
-    A controller that has learned writes networks again that it wrote before. Their scores are known: they are learned
-    from like new ones and are not asked for.
+    No network is written twice: a controller that has learned is drawn from given that what it writes is new.
 
     Args:
         feasible: the networks that may be proposed; others have no probability.
         seed: of the first weights and of the draws.
         batch: networks between two updates.
         rate: of Adam.
-        entropy: weight of the entropy in nats per unit, beside rewards of variance 1.
+        entropy: weight of the entropy in nats, beside rewards of variance 1.
         baseline: share of the moving average that stays at each batch.
 
     Raises:
@@ -83,20 +78,23 @@ class ReinforceController(BatchStrategy):
     def _write(self, trials: Sequence[Trial]) -> Indices:
         """What the controller draws after these trials: a batch, or less where it is sure of networks that were seen."""
         if self._written is None or self._written[0] != len(trials):
-            rng = np.random.default_rng([self._seed, len(trials), 1])
-            seen = [trial.picks for trial in trials if self._feasible.contains(np.array([trial.picks]))[0]]
-            new = dict[Picks, None]()
-            for _ in range(self._batch):
-                rows = np.array([*seen, *new], dtype=np.intp).reshape(-1, len(self._feasible.sizes))
-                drawn = self._controller().draw(self._feasible, rows, self._numbers(rng))
-                new.update(dict.fromkeys(as_tuples(drawn)))
-                if len(new) >= self._batch or not len(drawn):
-                    break
-            self._written = len(trials), np.array([*new][: self._batch], dtype=np.intp).reshape(rows[:0].shape[0] + min(len(new), self._batch), -1)
+            self._written = len(trials), self._drawn(trials)
         return self._written[1]
 
-    def _numbers(self, rng: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return rng.random((self._batch, len(self._feasible.sizes)))
+    def _drawn(self, trials: Sequence[Trial]) -> Indices:
+        rng, units = np.random.default_rng([self._seed, len(trials), 1]), len(self._feasible.sizes)
+        told = np.array([trial.picks for trial in trials], dtype=np.intp).reshape(-1, units)
+        seen = told[self._feasible.contains(told)]
+        ends = self._controller().ends(self._feasible, seen)
+        new = np.empty((0, units), dtype=np.intp)
+        for _ in range(self._batch):
+            drawn = self._controller().draw(self._feasible, seen, ends, rng.random((self._batch - len(new), units)))
+            fresh = np.array([*dict.fromkeys(as_tuples(drawn))], dtype=np.intp).reshape(-1, units)
+            new, seen = np.concatenate([new, fresh]), np.concatenate([seen, fresh])
+            if len(new) >= self._batch or not len(fresh):
+                break
+            ends = np.concatenate([ends, self._controller().ends(self._feasible, fresh)])
+        return new
 
     def _learn(self, written: Indices, trials: Sequence[Trial]) -> None:
         """One step up the expected reward, from all that was written and has a score."""
@@ -112,10 +110,9 @@ class ReinforceController(BatchStrategy):
         spread = float(np.std([*known.values()])) or 1.0
         network, optimizer = self._controller(), self._adam()
         chosen, entropy = network.log_probability(self._feasible, written[rows])
-        advantage = torch.from_numpy((rewards - self._baseline) / spread).float()
-        bonus = self._entropy * entropy / math.sqrt(len(self._feasible.sizes))
+        advantage = torch.from_numpy((rewards - self._baseline) / spread)
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(-(advantage * chosen + bonus).mean())
+        torch.autograd.backward(-(advantage * chosen + self._entropy * entropy).mean())
         torch.nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
         optimizer.step()
         self._baseline += (1 - self._share) * (float(rewards.mean()) - self._baseline)

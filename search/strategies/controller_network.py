@@ -55,7 +55,7 @@ class ControllerNetwork(nn.Module):
         self._sizes = tuple(sizes)
 
     @torch.no_grad()
-    def draw(self, feasible: FeasibleSet, seen: Indices, uniform: Array) -> Indices:
+    def draw(self, feasible: FeasibleSet, seen: Indices, ends: Array, uniform: Array) -> Indices:
         """Draw networks from the policy given that they were not seen.
 
         Each choice is weighed by how probable it is and by how probable it then is to end in a network that was not
@@ -66,6 +66,7 @@ class ControllerNetwork(nn.Module):
         Args:
             feasible: what may be drawn.
             seen: networks of it that may not, shape (n, units).
+            ends: what ``ends`` says of them.
             uniform: numbers from 0 to below 1, one for each network and unit, shape (count, units).
 
         Returns:
@@ -74,11 +75,10 @@ class ControllerNetwork(nn.Module):
         """
         picks, rows = np.empty((len(uniform), 0), dtype=np.intp), np.arange(len(uniform))
         state, met = self._first(len(uniform)), np.ones((len(uniform), len(seen)), dtype=np.bool_)
-        ends = self._ends(feasible, seen)
         for unit in range(len(self._sizes)):
             state = self._cell(self._read(picks), state)
             allowed = feasible.continuations(picks)
-            chances = self._log_chances(state[0], unit, allowed).double().exp().numpy()
+            chances = self._log_chances(state[0], unit, allowed).exp().numpy()
             candidate = seen[:, unit, None] == np.arange(self._sizes[unit])
             steps = (chances * np.maximum(1 - (met * ends[:, unit + 1]) @ candidate, 0.0)).cumsum(axis=1)
             alive = steps[:, -1] > _NOTHING
@@ -88,12 +88,13 @@ class ControllerNetwork(nn.Module):
             met = met[alive] & (seen[:, unit] == picks[:, -1:])
         return picks
 
-    def _ends(self, feasible: FeasibleSet, networks: Indices) -> Array:
-        """How probable it is to end as each network from each unit on, shape (n, units + 1)."""
+    @torch.no_grad()
+    def ends(self, feasible: FeasibleSet, networks: Indices) -> Array:
+        """How probable it is to end as each network once the picks before each unit are made, shape (n, units + 1)."""
         if not len(networks):
             return np.ones((0, len(self._sizes) + 1))
         log, _ = self._choices(feasible, networks)
-        steps = log.double().numpy()
+        steps = log.numpy()
         return np.exp(np.append(steps[:, ::-1].cumsum(axis=1)[:, ::-1], np.zeros((len(networks), 1)), axis=1))
 
     def log_probability(self, feasible: FeasibleSet, picks: Indices) -> tuple[Tensor, Tensor]:
@@ -134,6 +135,6 @@ class ControllerNetwork(nn.Module):
         return torch.as_tensor(self._unit(place) + self._pick(torch.from_numpy(picks[:, -1].copy())))
 
     def _log_chances(self, state: Tensor, unit: int, allowed: Flags) -> Tensor:
-        logits = (self._shared(state) + self._own[unit])[:, : self._sizes[unit]]
+        logits = (self._shared(state) + self._own[unit])[:, : self._sizes[unit]].double()
         barred = torch.from_numpy(~allowed)
         return torch.log_softmax(logits.masked_fill(barred, -torch.inf), dim=1)
