@@ -21,6 +21,7 @@ from devices import Device, NotAvailable, PacelineError, WrongUse
 from latency.environment import Environment
 from latency.measurement import Failure, Measurement, Outcome
 from latency.model_files import FOLDER_VARIABLE
+from latency.plug_in_files import loaded_plug_ins
 from latency.profiler import Profiler
 from latency.sampling import SamplingPlan
 from latency.workload import Workload
@@ -118,6 +119,7 @@ class FreshProcess:
             "device": settings.device.to_json(),
             "threads": settings.threads,
             "options": dict(settings.options),
+            "plug_ins": [str(file) for file in loaded_plug_ins()],
             "usual_s": self._usual_s,
         }
         try:

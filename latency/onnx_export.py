@@ -48,13 +48,13 @@ def initialise(module: nn.Module) -> None:
     modules.initialise(module)
 
 
-def network_module(encoder: Sequence[nn.Module], tap: int, decoder: nn.Module) -> nn.Module:
-    """The module of the operator ``network``, made of modules that may be shared with another one.
+def network_module(encoder: Sequence[nn.Module], tap: int | None, decoder: nn.Module) -> nn.Module:
+    """The module of a chain of layers and a decoder, made of modules that may be shared with another one.
 
     Args:
         encoder: layers in order, each reading what the one before it writes.
-        tap: index of the layer whose output the decoder reads beside the last one's.
-        decoder: a module of two inputs.
+        tap: index of the layer whose output the decoder reads beside the last one's; None where it reads only that.
+        decoder: a module of two inputs, or of one.
     """
     from latency.operators import modules
 

@@ -3,8 +3,9 @@
 It reads one JSON object a line from standard input and answers each with one line on what was standard output when
 it began. Whatever a runtime prints goes to standard error instead.
 
-1. ``{"profiler": NAME, "device": {...}, "threads": N, "options": {...}, "usual_s": {PRECISION: SECONDS}}`` is answered
-   by ``{"environment": {...}, "patience_s": SECONDS}`` or ``{"missing": WORDS, "exit_code": CODE}``.
+1. ``{"profiler": NAME, "device": {...}, "threads": N, "options": {...}, "plug_ins": [FILE, ...], "usual_s": {PRECISION:
+   SECONDS}}`` is answered by ``{"environment": {...}, "patience_s": SECONDS}`` or ``{"missing": WORDS, "exit_code":
+   CODE}``.
 2. ``{"workload": {...}, "plan": {...}}`` is answered by ``{"kind": "measurement" | "failure", "outcome": {...},
    "usual_s": SECONDS | null, "ends": true | false}``, as often as one is asked for.
 
@@ -17,11 +18,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from agent.answers import answer_requests
 from devices import Device, PacelineError, state_reader
 from latency.measurement import Failure, Outcome
+from latency.plug_in_files import load_plug_in
 from latency.profiler import Profiler, ProfilingError, profiling_errors
 from latency.profilers import find_profiler, open_profiler
 from latency.sampling import SamplingPlan
@@ -41,6 +44,8 @@ def serve(requests: Iterator[str], answer: Callable[[dict[str, Any]], None]) -> 
         return
     first = json.loads(line)
     try:
+        for file in first["plug_ins"]:
+            load_plug_in(Path(file))
         name, device = first["profiler"], Device.from_json(first["device"])
         state = state_reader(find_profiler(name).accelerator)
         profiler = open_profiler(name, device, state, first["threads"], first["options"])

@@ -1,7 +1,7 @@
 """What is already known? Times and fits nothing itself."""
 
 from lut.agreement import DeviceAgreement, FleetAgreement, compare_devices
-from lut.calibrating import blocks_of, calibrated, is_network, networks_of
+from lut.calibrating import blocks_of, calibrated, networks_of
 from lut.checking import Concern, Example, Findings, check
 from lut.difference import TOLERANCE, CommonFactor, Difference, RowDifference, compare_tables
 from lut.doubts import is_doubtful
@@ -116,7 +116,6 @@ __all__ = [
     "global_pool",
     "in_this_process",
     "is_doubtful",
-    "is_network",
     "key_of",
     "known_rows",
     "measurable",

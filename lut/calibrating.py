@@ -13,6 +13,7 @@ from latency import (
     WholeNetwork,
     Workload,
     calibrate,
+    is_network,
     operator_of,
     parts,
 )
@@ -59,8 +60,3 @@ def _measurements(table: Table, environment: Environment) -> list[Measurement]:
         for key, outcome in table.items()
         if key.environment == environment.digest and isinstance(outcome, Measurement)
     ]
-
-
-def is_network(workload: Workload) -> bool:
-    """Whether a workload is a network as a whole, and no block."""
-    return workload.operator == "network"

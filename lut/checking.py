@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from latency import Z95, Environment, Failure, Measurement, Outcome, Source
-from lut.calibrating import is_network
+from latency import Z95, Environment, Failure, Measurement, Outcome, Source, is_network
 from lut.doubts import DOUBTS, Doubt
 from lut.lookup import misfit
 from lut.rows import Unmeasured

@@ -18,9 +18,9 @@ from latency import (
     SamplingPlan,
     Timings,
     Workload,
+    is_network,
     most_telling,
 )
-from lut.calibrating import is_network
 from lut.filling import FillSummary, Progress, Start, fill
 from lut.lookup import measurable, misfit
 from lut.rows import Unmeasured

@@ -28,6 +28,9 @@ from lut.table import Table
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
+Grid: TypeAlias = Sequence[Sequence[Workload | Sequence[Workload]]]
+"""What each candidate of each unit lowers to: a workload, or several, as often as each occurs."""
+
 _CHUNK = 8192
 """Architectures summed at a time: their indices and partial sums stay in a core's own cache."""
 
@@ -37,15 +40,16 @@ class Lookup:
     """Latencies of a grid of workloads, read from a table.
 
     Attributes:
-        mean_s: latency of each candidate, shape (units, candidates), seconds. NaN where the candidate failed on the
-            device, so that no network with it compares as within any limit.
+        mean_s: latency of each candidate, shape (units, most candidates), seconds. NaN where the candidate failed on
+            the device, and where the unit has no candidate of that index, so that no network with it compares as
+            within any limit.
         deviation_s: standard deviation of each, same shape; NaN where nobody knows, too.
         fixed: latency of what every network shares.
         environment: where the times come from.
         calibration: what whole networks taught of the blocks, where the table was calibrated for all of them. Times
             are then those inside a network; the measurements themselves stay in the table.
         fixed_workloads: what every network shares, as often as it occurs.
-        grid: the workload behind each candidate.
+        grid: the workloads behind each candidate.
         estimates: what is known of each workload, for those that take time and work on the device.
         alone: the same without the calibration: measured, reported, predicted, or from peak figures.
     """
@@ -56,14 +60,14 @@ class Lookup:
     environment: Environment
     calibration: Calibration | None = None
     fixed_workloads: tuple[Workload, ...] = ()
-    grid: tuple[tuple[Workload, ...], ...] = ()
+    grid: tuple[tuple[tuple[Workload, ...], ...], ...] = ()
     estimates: Mapping[Workload, Estimate] = field(default_factory=dict)
     alone: Mapping[Workload, Estimate] = field(default_factory=dict)
 
     @staticmethod
     def read(
         table: Table,
-        grid: Sequence[Sequence[Workload]],
+        grid: Grid,
         fixed: Sequence[Workload],
         *,
         fill_command: str = "profile-device",
@@ -73,7 +77,8 @@ class Lookup:
 
         Args:
             table: rows of one environment.
-            grid: ``grid[unit][candidate]``; all units have equally many candidates.
+            grid: ``grid[unit][candidate]``, a workload or several whose times add up. Units may have different numbers
+                of candidates.
             fixed: workloads that every network has.
             fill_command: the command that measures what is missing, for the message.
             calibrated: use the table's calibration where it has one for all of these; the plain measurements if not.
@@ -85,7 +90,8 @@ class Lookup:
         if not table.environments():
             raise WrongUse(f"The table has no rows yet. This command fills it: {fill_command}")
         environment = table.environment()
-        everything = unique([*fixed, *(workload for unit in grid for workload in unit)])
+        listed = tuple(tuple(_several(candidate) for candidate in unit) for unit in grid)
+        everything = unique([*fixed, *(workload for unit in listed for several in unit for workload in several)])
         _refuse_missing(table, environment, everything, fill_command)
         _refuse_failed(table, environment, fixed)
         known = alone = _estimates(table, environment, everything)
@@ -93,17 +99,15 @@ class Lookup:
         if calibration is not None:
             known = {w: replace(calibration.entry(w), is_inside=alone[w].is_inside) for w in known}
         costs = known | {workload: NOTHING for workload in everything if operator_of(workload).is_free}
-        cells = [[costs.get(workload) for workload in unit] for unit in grid]
+        cells = [[_sum_of(workloads, costs) for workloads in unit] for unit in listed]
         return Lookup(
-            mean_s=np.array([[np.nan if cell is None else cell.mean_s for cell in unit] for unit in cells]),
-            deviation_s=np.array(
-                [[np.nan if cell is None else cell.standard_deviation_s for cell in unit] for unit in cells]
-            ),
+            mean_s=_padded([[cell.mean_s if cell else np.nan for cell in unit] for unit in cells]),
+            deviation_s=_padded([[cell.standard_deviation_s if cell else np.nan for cell in unit] for unit in cells]),
             fixed=total([known.get(workload, NOTHING) for workload in fixed]),
             environment=environment,
             calibration=calibration,
             fixed_workloads=tuple(fixed),
-            grid=tuple(tuple(unit) for unit in grid),
+            grid=listed,
             estimates=known,
             alone=alone,
         )
@@ -117,25 +121,33 @@ class Lookup:
         Raises:
             WrongUse: it is of another space, or a candidate it has failed on the device.
         """
-        picks = np.asarray(architecture)
-        if len(picks) != len(self.mean_s):
-            raise WrongUse(
-                f"An architecture needs a candidate for each of the {len(self.mean_s)} units that were looked up; got "
-                f"{len(picks)}. Look up the space that it belongs to."
-            )
-        failed = np.isnan(self.mean_s[np.arange(len(picks)), picks])
-        if failed.any():
-            raise WrongUse(
-                f"Unit {int(np.flatnonzero(failed)[0])} has a candidate that failed on the device. "
-                "Measure it again with `profile-device --again failed`, or pick another."
-            )
-        picked = [workloads[pick] for workloads, pick in zip(self.grid, picks, strict=True)]
+        picks = [int(pick) for pick in architecture]
+        self._refuse_unfit(picks)
+        picked = [w for unit, pick in zip(self.grid, picks, strict=True) for w in unit[pick]]
         if self.calibration is not None:
             blocks = [*self.fixed_workloads, *picked]
             inside = all(self.alone[workload].is_inside for workload in blocks if workload in self.alone)
             return replace(self.calibration.estimate(blocks), is_inside=inside)
         times = Counter(workload for workload in picked if workload in self.estimates)
         return total([self.fixed, *(self.estimates[workload].times(count) for workload, count in times.items())])
+
+    def _refuse_unfit(self, picks: Sequence[int]) -> None:
+        if len(picks) != len(self.mean_s):
+            raise WrongUse(
+                f"An architecture needs a candidate for each of the {len(self.mean_s)} units that were looked up; got "
+                f"{len(picks)}. Look up the space that it belongs to."
+            )
+        for number, (unit, pick) in enumerate(zip(self.grid, picks, strict=True)):
+            if not 0 <= pick < len(unit):
+                raise WrongUse(
+                    f"Unit {number} has {len(unit)} candidates, counted from 0; got {pick}. "
+                    "Look up the space that the architecture belongs to."
+                )
+            if np.isnan(self.mean_s[number, pick]):
+                raise WrongUse(
+                    f"Unit {number} has a candidate that failed on the device. "
+                    "Measure it again with `profile-device --again failed`, or pick another."
+                )
 
     def upper_s(self, confidence: float) -> tuple[Array, float]:
         """Upper bounds on the latency of each candidate and of what all networks share.
@@ -150,7 +162,7 @@ class Lookup:
             confidence: the probability, from 0.5 to below 1.
 
         Returns:
-            Shape (units, candidates), and the shared part; seconds.
+            Shape (units, most candidates), NaN as in ``mean_s``, and the shared part; seconds.
 
         Raises:
             WrongUse: of a time that was reported by somebody else it is not known how sure it is.
@@ -167,9 +179,31 @@ class Lookup:
         margin = NormalDist().inv_cdf(confidence)
         scale = 1.0 if self.calibration is None else 1.0 + margin * self.calibration.misfit
         bounds = {workload: scale * _upper_s(known, margin) for workload, known in self.estimates.items()}
-        failed = np.isnan(self.mean_s)
-        upper_s = np.array([[bounds.get(workload, 0.0) for workload in unit] for unit in self.grid])
-        return np.where(failed, np.nan, upper_s), sum(bounds.get(workload, 0.0) for workload in self.fixed_workloads)
+
+        def bound(workloads: Sequence[Workload]) -> float:
+            return sum(bounds.get(workload, 0.0) for workload in workloads)
+
+        upper_s = _padded([[bound(workloads) for workloads in unit] for unit in self.grid])
+        return np.where(np.isnan(self.mean_s), np.nan, upper_s), bound(self.fixed_workloads)
+
+
+def _several(candidate: Workload | Sequence[Workload]) -> tuple[Workload, ...]:
+    return (candidate,) if isinstance(candidate, Workload) else tuple(candidate)
+
+
+def _sum_of(workloads: Sequence[Workload], costs: Mapping[Workload, Estimate]) -> Estimate | None:
+    """What they take together, the same one with the same error each time; None if one failed on the device."""
+    if any(workload not in costs for workload in workloads):
+        return None
+    if len(workloads) == 1:
+        return costs[workloads[0]]
+    return total([costs[workload].times(count) for workload, count in Counter(workloads).items()])
+
+
+def _padded(rows: Sequence[Sequence[float]]) -> Array:
+    """Rows of different lengths as one array, NaN where a row has ended."""
+    longest = max(map(len, rows), default=0)
+    return np.array([[*row, *[np.nan] * (longest - len(row))] for row in rows], dtype=np.float64)
 
 
 def _upper_s(known: Estimate, margin: float) -> float:

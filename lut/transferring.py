@@ -21,8 +21,8 @@ from latency import (
     Measurer,
     SamplingPlan,
     Workload,
+    is_network,
 )
-from lut.calibrating import is_network
 from lut.filling import FillSummary, Progress, Start, fill
 from lut.lookup import measurable, misfit
 from lut.rows import Unmeasured

@@ -132,8 +132,8 @@ class NetworkComparison:
             input_size=self._space.input_size,
             candidates=tuple(unit.names for unit in self._space.units),
             unit_names=tuple(unit.name for unit in self._space.units),
-            macs=tuple(tuple(int(macs) for macs in row) for row in self._space.macs),
-            latency_s=tuple(tuple(float(seconds) for seconds in row) for row in self._lookup.mean_s),
+            macs=tuple(tuple(map(int, row)) for row in self._cut(self._space.macs)),
+            latency_s=tuple(tuple(map(float, row)) for row in self._cut(self._lookup.mean_s)),
             fixed_macs=self._space.fixed_macs,
             fixed_latency_s=self._lookup.fixed.mean_s,
             data=f"trained on {self._images.train.name} ({len(self._images.train)} images), "
@@ -144,6 +144,10 @@ class NetworkComparison:
             problems=tuple(self._problems(architectures, outcomes)),
             commands=(*(result.command for result in self._results if result.command), command),
         )
+
+    def _cut(self, rows: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+        """The costs of the candidates that there are, for each unit."""
+        return [row[:size] for row, size in zip(rows, self._space.sizes, strict=True)]
 
     def _refuse_unfit(self) -> None:
         for images in (self._images.train, self._images.test):
@@ -231,7 +235,7 @@ class NetworkComparison:
 
     def _rank_correlation(self, networks: Sequence[NetworkResult]) -> dict[str, float]:
         """Spearman's rho between MACs and latency: of the table's candidates, and of networks measured whole."""
-        macs, seconds = self._space.macs.ravel().astype(float), self._lookup.mean_s.ravel()
+        macs, seconds = self._space.macs.ravel(), self._lookup.mean_s.ravel()
         known = (macs > 0) & ~np.isnan(seconds)
         found = {"candidates": _spearman(macs[known], seconds[known])}
         whole = [(network.macs, network.measured.mean_s) for network in networks if network.measured is not None]

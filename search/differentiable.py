@@ -9,7 +9,6 @@ inherit.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -30,12 +29,18 @@ from search.checkpoint import (
     save_checkpoint,
 )
 from search.data import Batches, LabelledImages, Labels, Picture
+from search.evaluators.from_scratch import refuse_unfit
+from search.evaluators.inherited_weights import InheritedWeights
+from search.exact_finish import ExactFinish
+from search.loop import Tell as TellTrials
 from search.loop import best, run
+from search.losses import policy_loss
 from search.objective import Objective
 from search.recipe import SearchRecipe
-from search.strategies import PolicyStrategy, Trial
+from search.standing import Standing
+from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
-from search.training import CHECKPOINT_EVERY_S, recalibrate, score_network, scoring_batches, segmentation_loss
+from search.training import CHECKPOINT_EVERY_S, scoring_batches, segmentation_loss
 
 Tell = Callable[[str, int, int, str], None]
 """Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""
@@ -97,7 +102,9 @@ class DifferentiableSearch:
         objective.refuse_impossible(limit)
         if len(train) < 2:
             raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
+        refuse_unfit(objective.space, train)
         self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
+        self._loss = policy_loss(recipe, objective.name, limit)
         self._checkpoint, self._warm_up = checkpoint, warm_up
         self._score_batches = scoring_batches(validation)
         self._history = checkpoint.with_suffix(".trials.jsonl")
@@ -113,27 +120,43 @@ class DifferentiableSearch:
         )
         self._policy_optimizer = torch.optim.Adam(self._policy.parameters(), recipe.policy_rate, betas=(0.5, 0.999))
 
-    def search(self, tell: Tell = lambda stage, done, steps, words: None) -> tuple[Trial, list[Trial]]:
+    def trained(self, tell: Tell = lambda stage, done, steps, words: None) -> InheritedWeights:
+        """Train, and score networks with what they inherit; for searches that choose networks in their own way.
+
+        With no alternating steps in the recipe all networks were trained alike (single paths, drawn uniformly).
+        """
+        self._train(tell)
+        origin = self._identity()
+        return InheritedWeights(
+            self._supernet, self._batches[_WEIGHTS], self._score_batches, self._recipe.recalibration_batches, origin
+        )
+
+    def search(
+        self,
+        tell: Tell = lambda stage, done, steps, words: None,
+        watch: TellTrials = lambda trials: None,
+    ) -> tuple[Trial, list[Trial]]:
         """Train, draw, score.
 
         Args:
             tell: progress.
+            watch: called with all networks that were scored so far, after each.
 
         Returns:
             The best network within the limit, and all that were scored.
         """
-        self._train(tell)
+        evaluator = self.trained(tell)
         policy = self._policy.probabilities().detach().double().numpy()
         budget = self._limit - self._objective.fixed
-        strategy = PolicyStrategy(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
+        strategy = ExactFinish(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
 
         def told(trials: Sequence[Trial]) -> None:
-            known = max((trial.score for trial in trials if trial.score is not None), default=None)
-            words = "" if known is None else f"best mIoU {known:.3f}"
+            words = Standing.of(trials).words(self._objective, evaluator.words)
             tell("candidates", len(trials), self._recipe.candidates, words)
+            watch(trials)
 
         trials = run(
-            strategy, self._score, self._objective, self._limit, self._recipe.candidates, self._history, tell=told
+            strategy, evaluator.score, self._objective, self._limit, self._recipe.candidates, self._history, tell=told
         )
         return best(trials, self._objective, self._limit), trials
 
@@ -174,12 +197,11 @@ class DifferentiableSearch:
         self._weights_optimizer.step()
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
-        """One step on the logits: cross entropy plus the share by which the expected cost is above the limit."""
+        """One step on the logits, on cross entropy and expected cost."""
         pictures, labels = batch
         mixture = self._draw(step, self._generator(_POLICY, step), len(pictures))
-        excess = torch.relu(self._policy.expected_cost() / self._limit - 1)
         scores = self._supernet(pictures, mixture, self._policy.barred.isinf())
-        loss = segmentation_loss(scores, labels) + self._recipe.cost_weight * excess
+        loss = self._loss(segmentation_loss(scores, labels), self._policy.expected_cost())
         self._policy_optimizer.zero_grad(set_to_none=True)
         self._policy.logits.grad = torch.autograd.grad(loss, self._policy.logits)[0]
         self._policy_optimizer.step()
@@ -190,14 +212,6 @@ class DifferentiableSearch:
         share = (step - recipe.warm_up_steps) / max(1, recipe.alternating_steps - 1)
         temperature = recipe.first_temperature * (recipe.last_temperature / recipe.first_temperature) ** share
         return self._policy.draw(temperature, generator, soft=recipe.soft, images=images if recipe.soft else 1)
-
-    def _score(self, picks: tuple[int, ...]) -> float:
-        network = self._supernet.pick(picks)
-        recalibrate(network, self._batches[_WEIGHTS], self._recipe.recalibration_batches)
-        score, _ = score_network(network, self._score_batches)
-        if math.isnan(score):
-            raise WrongUse(f"{self._score_batches.images.name} has no labelled pixel to score on. Choose other --data.")
-        return score
 
     def _generator(self, stream: int, step: int) -> torch.Generator:
         """Random numbers that depend on the step alone, so that a resumed search draws what it would have drawn."""
@@ -210,6 +224,9 @@ class DifferentiableSearch:
         costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
         del recipe["candidates"]  # More of them can be asked for later.
+        if self._recipe.loss == SearchRecipe.loss:
+            for name in ("loss", "alpha", "beta"):  # Without a part in it; and checkpoints from before have none.
+                del recipe[name]
         return {
             "space": space.name,
             "input_size": list(space.input_size),

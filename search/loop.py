@@ -1,116 +1,132 @@
-"""The one loop of every search: ask, evaluate, tell, append to the history; within the limit or not at all."""
+"""The one loop of every search: ask, evaluate, tell, append to the history; within the limits or not at all."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from devices import NoAnswer, WrongUse
-from search.objective import Objective
+from devices import NoAnswer
+from search.cost import Cost, Goal, Picks
+from search.history import History
 from search.strategies import Strategy, Trial
 
-Score = Callable[[tuple[int, ...]], float]
-"""Accuracy of a network, given its picks; larger is better."""
+Score = Callable[[Picks], float]
+"""Accuracy of a network, given its picks; larger is better. NaN or infinite for one that cannot be scored."""
+
+Tell = Callable[[Sequence[Trial]], None]
+"""Told of all trials so far, after each one."""
 
 
 def run(
     strategy: Strategy,
     score: Score,
-    objective: Objective,
+    objective: Cost,
     limit: float,
     budget: int,
     history: Path | None = None,
     *,
-    tell: Callable[[Sequence[Trial]], None] = lambda trials: None,
+    also: Sequence[Goal] = (),
+    pareto: bool = False,
+    identity: Mapping[str, object] | None = None,
+    tell: Tell = lambda trials: None,
 ) -> list[Trial]:
     """Search until ``budget`` networks have been evaluated or the strategy has no more to propose.
 
     Args:
         strategy: chooses networks.
-        score: evaluates one; never called for a network above the limit.
+        score: evaluates one, such as an evaluator's; never called for a network above a limit.
         objective: what the limit is on.
         limit: in the objective's unit.
         budget: networks to evaluate, those in the history included.
         history: file of JSON lines to append every trial to, and to resume from.
+        also: further costs with their limits, as hard as the first.
+        pareto: let each trial within the limits carry all costs as its ``objectives``, the first one's first, for
+            strategies that search a Pareto front of score and costs.
+        identity: what decides which trials are made, beside the costs and limits; kept in the history, and a history
+            with another one is refused.
         tell: called with all trials so far after each one.
 
     Returns:
         All trials, in the order they were made.
 
     Raises:
-        NoAnswer: no network of the space is within the limit.
+        NoAnswer: no network of the space is within one of the limits.
         WrongUse: the history is damaged or belongs to another search.
     """
-    objective.refuse_impossible(limit)
-    trials = _read_history(history, objective, limit)
+    goals = (Goal(objective, limit), *also)
+    for goal in goals:
+        goal.cost.refuse_impossible(goal.limit)
+    kept = History(history, identity)
+    trials = kept.read(lambda trial: _belongs(trial, goals, pareto=pareto))
     strategy.tell(trials)
     tell(trials)
     while len(trials) < budget and (asked := strategy.ask(budget - len(trials))):
         for picks in asked:
-            trial = _try(picks, score, objective, limit)
-            _append(history, trial)
+            trial = _try(picks, score, _costed(picks, goals, pareto=pareto))
+            kept.append(trial)
             trials.append(trial)
             strategy.tell([trial])
             tell(trials)
     return trials
 
 
-def best(trials: Sequence[Trial], objective: Objective, limit: float) -> Trial:
-    """The trial of highest score within the limit; among equals the cheapest.
+def best(trials: Sequence[Trial], objective: Cost, limit: float) -> Trial:
+    """The trial of highest score within the limits; among equals the cheapest.
 
     Raises:
-        NoAnswer: none of the trials is within the limit.
+        NoAnswer: none of the trials is within the limits, or none of those could be scored.
     """
-    within = [trial for trial in trials if trial.feasible and trial.score is not None]
-    if not within:
+    found = best_so_far(trials)
+    if found is not None:
+        return found
+    within = sum(trial.feasible for trial in trials)
+    if within:
         raise NoAnswer(
-            f"None of the {len(trials)} networks that were tried is within {objective.format(limit)}. "
-            "Search longer, or raise --limit."
+            f"None of the {within} networks within {objective.format(limit)} has a score: the evaluator gave no number "
+            "for any. Look at what it says of one of them, or choose another."
         )
-    return max(within, key=lambda trial: (trial.score or 0.0, -(trial.cost or 0.0)))
+    raise NoAnswer(
+        f"None of the {len(trials)} networks that were tried is within {objective.format(limit)}. "
+        "Search longer, or raise --limit."
+    )
 
 
-def _try(picks: tuple[int, ...], score: Score, objective: Objective, limit: float) -> Trial:
-    cost = objective.cost_of(picks)
-    feasible = bool(cost <= limit)  # False for NaN: a network with a candidate that failed is within no limit.
-    return Trial(picks, None if math.isnan(cost) else cost, feasible, score(picks) if feasible else None)
+def best_so_far(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of highest score within the limits, among equals the cheapest; None where nothing was scored yet."""
+    scored = (trial for trial in trials if trial.feasible and trial.score is not None)
+    return max(scored, key=lambda trial: (trial.score or 0.0, -(trial.cost or 0.0)), default=None)
 
 
-def _read_history(path: Path | None, objective: Objective, limit: float) -> list[Trial]:
-    if path is None or not path.exists():
-        return []
-    data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
-        # The process was killed while it wrote the last line.
-        os.truncate(path, data.rfind(b"\n") + 1)
-        data = data[: data.rfind(b"\n") + 1]
-    try:
-        trials = [Trial.from_json(json.loads(line)) for line in data.splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise WrongUse(f"{path} is no history of a search ({error}). Move it away to begin anew.") from error
-    for trial in trials:
-        if not _belongs(trial, objective, limit):
-            raise WrongUse(
-                f"{path} belongs to another search: its networks do not fit this space, cost and limit. "
-                "Move it away to begin anew, or choose another --out."
-            )
-    return trials
+def _costed(picks: Picks, goals: Sequence[Goal], *, pareto: bool) -> Trial:
+    """What is known of a network before it is evaluated."""
+    costs = [goal.cost.cost_of(picks) for goal in goals]
+    # False for NaN: a network with a candidate that failed is within no limit, not even within an infinite one.
+    feasible = all(cost <= goal.limit for cost, goal in zip(costs, goals, strict=True))
+    cost = None if math.isnan(costs[0]) else costs[0]
+    return Trial(picks, cost, feasible, None, tuple(costs) if feasible and pareto else ())
 
 
-def _belongs(trial: Trial, objective: Objective, limit: float) -> bool:
-    units, candidates = objective.costs.shape
-    if len(trial.picks) != units or not all(0 <= pick < candidates for pick in trial.picks):
+def _try(picks: Picks, score: Score, costed: Trial) -> Trial:
+    value = score(picks) if costed.feasible else math.nan
+    # A network that cannot be scored is no reason to lose the others; strategies and results pass it over.
+    return replace(costed, score=float(value) if math.isfinite(value) else None)
+
+
+def _belongs(trial: Trial, goals: Sequence[Goal], *, pareto: bool) -> bool:
+    if not all(goal.cost.holds(trial.picks) for goal in goals):
         return False
-    cost = objective.cost_of(trial.picks)
-    same = math.isnan(cost) if trial.cost is None else math.isclose(trial.cost, cost)
-    return same and trial.feasible == (cost <= limit)
+    known = _costed(trial.picks, goals, pareto=pareto)
+    return (
+        trial.feasible == known.feasible
+        and _is_close(trial.cost, known.cost)
+        and len(trial.objectives) == len(known.objectives)
+        and all(map(_is_close, trial.objectives, known.objectives))
+    )
 
 
-def _append(path: Path | None, trial: Trial) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(json.dumps(trial.to_json()) + "\n")
+def _is_close(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second)

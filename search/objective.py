@@ -1,53 +1,57 @@
-"""What a search is limited by: MACs or latency, as numbers per unit and candidate."""
+"""Costs that add up over the units of a network: MACs, parameters, latency from a table."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
-from devices import NoAnswer, WrongUse
+from devices import NoAnswer
+from latency import Workload, operator_of
 from lut import Lookup, sum_of_picks
+from search.cost import Additive, Array, Cost, Picks
 from search.spaces import Architecture, Space
 
-_UNITS: Mapping[str, Mapping[str, float]] = {
-    "latency": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
-    "macs": {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9},
-}
-"""What a limit may be given in, and how much of the objective's own unit that is."""
 
-
+@final
 @dataclass(frozen=True)
-class Objective:
+class Objective(Cost):
     """An additive cost of the networks of a space.
 
     Attributes:
-        name: ``macs`` or ``latency``.
+        name: ``macs``, ``latency`` or ``parameters``.
         space: the space it belongs to.
-        costs: cost of each candidate, shape (units, candidates), in MACs or seconds; NaN where a candidate cannot
-            be picked because it failed on the device.
+        costs: cost of each candidate, shape (units, most candidates), in MACs, seconds or parameters; NaN where a
+            candidate cannot be picked because it failed on the device, or there is none of that index.
         fixed: cost of what every network has.
+        on: the device, where several are searched for at once.
     """
 
     name: str
     space: Space
     costs: npt.NDArray[np.float64]
     fixed: float
+    on: str = ""
 
     @staticmethod
     def macs(space: Space, lookup: Lookup | None = None) -> Objective:
         """Multiply-accumulates; NaN for candidates that failed on the device, where its ``lookup`` is given."""
-        costs = space.macs.astype(np.float64)
-        if lookup is not None:
-            costs[np.isnan(lookup.mean_s)] = np.nan
-        return Objective("macs", space, costs, float(space.fixed_macs))
+        return Objective("macs", space, barred(space.macs, lookup), float(space.fixed_macs))
 
     @staticmethod
-    def latency(space: Space, lookup: Lookup, confidence: float | None = None) -> Objective:
+    def parameters(space: Space, lookup: Lookup | None = None) -> Objective:
+        """Trainable numbers; NaN as for MACs.
+
+        A candidate that stands for several workloads has the parameters of all of them.
+        """
+        costs = by_candidate(space, lambda workloads: sum(map(_parameters, workloads)))
+        return Objective("parameters", space, barred(costs, lookup), float(sum(map(_parameters, space.fixed))))
+
+    @staticmethod
+    def latency(space: Space, lookup: Lookup, confidence: float | None = None, on: str = "") -> Objective:
         """Seconds, from a table.
 
         Args:
@@ -55,29 +59,24 @@ class Objective:
             lookup: its times.
             confidence: cost networks by upper bounds that their latency is below with that probability, from 0.5 to
                 below 1; by the best single number when None.
+            on: the device, where several are searched for at once.
 
         Raises:
             WrongUse: it is no confidence, or a time does not say how sure it is.
         """
         costs, fixed = (lookup.mean_s, lookup.fixed.mean_s) if confidence is None else lookup.upper_s(confidence)
-        return Objective("latency", space, costs, fixed)
+        return Objective("latency", space, costs, fixed, on)
 
-    def cost(self, architectures: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-        """Cost of many architectures.
+    @property
+    def space_name(self) -> str:
+        """Name of the space."""
+        return self.space.name
 
-        Args:
-            architectures: candidate indices, shape (n, units).
-
-        Returns:
-            Shape (n,); NaN for one with a candidate that cannot be picked, which is within no limit.
-        """
+    def cost(self, architectures: npt.NDArray[np.integer]) -> Array:
+        """Cost of many networks, shape (n,); see the contract."""
         return sum_of_picks(self.costs, self.fixed, architectures)
 
-    def cost_of(self, picks: Sequence[int]) -> float:
-        """Cost of one architecture."""
-        return float(self.cost(np.array([picks]))[0])
-
-    def cheapest(self) -> tuple[int, ...]:
+    def cheapest(self) -> Picks:
         """The picks of the cheapest network.
 
         Raises:
@@ -89,47 +88,48 @@ class Objective:
             raise NoAnswer(f"No candidate of {unit} ran on the device, so no network of {self.space.name} does.")
         return tuple(int(pick) for pick in np.nanargmin(self.costs, axis=1))
 
-    def refuse_impossible(self, limit: float) -> None:
-        """Say at once when no network is within ``limit``.
+    def holds(self, picks: Sequence[int]) -> bool:
+        """Whether each unit of the space has a candidate of that index."""
+        return is_network_of(self.space, picks)
 
-        Raises:
-            NoAnswer: with the cheapest network and its cost.
-        """
-        cheapest = self.cheapest()
-        cost = self.cost_of(cheapest)
-        if cost > limit:
-            names = " ".join(self.space.names(Architecture(self.space.name, cheapest)))
-            raise NoAnswer(
-                f"No network of {self.space.name} is within {self.format(limit, digits=6)}: the cheapest needs "
-                f"{self.format(cost, digits=6)} ({names}). Raise --limit, or choose a smaller --input or space."
-            )
+    def names(self, picks: Sequence[int]) -> tuple[str, ...]:
+        """The picked candidate's name in each unit."""
+        return self.space.names(Architecture(self.space.name, tuple(picks)))
 
-    def limit(self, text: str) -> float:
-        """Read a limit.
+    @property
+    def reference(self) -> Picks:
+        """The reference network of the space."""
+        return self.space.reference
 
-        Args:
-            text: ``30ms``, ``900us``, ``0.03s`` for latency; ``45M``, ``4.4G`` for MACs; ``60%`` of what the
-                space's hand-made reference network costs.
+    def tables(self) -> Sequence[Array]:
+        """The costs of the candidates and what all networks share."""
+        return self.costs, np.array([self.fixed])
 
-        Returns:
-            The limit in seconds or MACs.
+    def additive(self, limit: float) -> Additive:
+        """The cost itself; a limit that binds nothing is what the dearest network costs."""
+        dearest = self.fixed + float(np.nanmax(self.costs, axis=1).sum())
+        return Additive(self.costs, self.fixed, min(limit, dearest * (1 + 1e-9)))
 
-        Raises:
-            WrongUse: it is no positive quantity of this objective, or a share of a network that failed.
-        """
-        suffix = r"(?:\s*MACs?)?" if self.name == "macs" else ""
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|[A-Za-z]*?)" + suffix + r"\s*", text)
-        units = {**_UNITS[self.name], "%": self.cost_of(self.space.reference) / 100}
-        if match is None or match[2] not in units or float(match[1]) <= 0:
-            spelled = ", ".join(f"12{unit}" for unit in units)
-            raise WrongUse(f"A limit on {self.name} is a number above 0 with its unit ({spelled}); got {text!r}.")
-        limit = float(match[1]) * units[match[2]]
-        if math.isnan(limit):
-            raise WrongUse(
-                f"The reference network that {text} is a share of did not run on the device. Give a quantity."
-            )
-        return limit
 
-    def format(self, cost: float, digits: int = 4) -> str:
-        """A cost for the screen, with its unit."""
-        return f"{cost * 1e3:.{digits}g} ms" if self.name == "latency" else f"{cost / 1e6:.{digits}g} M MACs"
+def by_candidate(space: Space, count: Callable[[Sequence[Workload]], float]) -> Array:
+    """A number for each candidate: shape (units, most candidates), NaN where a unit has none of that index."""
+    numbers = np.full((len(space.units), max(space.sizes)), np.nan)
+    for unit, row in zip(space.grid, numbers, strict=True):
+        row[: len(unit)] = [count(workloads) for workloads in unit]
+    return numbers
+
+
+def barred(costs: Array, lookup: Lookup | None) -> Array:
+    """A copy of ``costs`` with NaN for the candidates that failed on the device, where a lookup is given."""
+    return costs.copy() if lookup is None else np.where(np.isnan(lookup.mean_s), np.nan, costs)
+
+
+def is_network_of(space: Space, picks: Sequence[int]) -> bool:
+    """Whether each unit of the space has a candidate of that index."""
+    return len(picks) == len(space.units) and all(
+        0 <= pick < size for pick, size in zip(picks, space.sizes, strict=True)
+    )
+
+
+def _parameters(workload: Workload) -> int:
+    return operator_of(workload).parameters(workload)

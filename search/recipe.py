@@ -23,7 +23,11 @@ class SearchRecipe:
         weights_rate: learning rate of the weights (SGD, momentum 0.9), cosine to 0 over all steps.
         weight_decay: of the weights.
         policy_rate: learning rate of the architecture logits (Adam).
-        cost_weight: weight of the expected cost above the limit in the loss.
+        loss: what the architecture is trained on: ``hinge`` (ours), ``squeezenas``, ``fbnet``,
+            ``proxylessnas_multiply`` or ``proxylessnas_add``; ``search/losses.py`` has the formulas.
+        cost_weight: weight of the cost in losses that add it, as a share of the limit; ProxylessNAS has 0.2.
+        alpha: scale of losses that multiply by the cost; FBNet's. ProxylessNAS' code has 1.
+        beta: power of the cost's logarithm in them.
         first_temperature: of the Gumbel-Softmax at the first architecture step.
         last_temperature: at the last; in between it falls exponentially.
         candidates: networks drawn within the limit and scored with inherited weights.
@@ -38,7 +42,10 @@ class SearchRecipe:
     weights_rate: float = 0.1
     weight_decay: float = 1e-4
     policy_rate: float = 0.05
+    loss: str = "hinge"
     cost_weight: float = 2.0
+    alpha: float = 0.2
+    beta: float = 0.6
     first_temperature: float = 5.0
     last_temperature: float = 0.5
     candidates: int = 16
@@ -117,14 +124,24 @@ def _overridden(defaults: _R, values: object, where: str) -> _R:
         if name not in known:
             raise unknown_name(f"setting in {where}", name, known)
         if not _fits(known[name], value, may_be_zero=name in _MAY_BE_ZERO):
-            bound = "0 or more" if name in _MAY_BE_ZERO else "above 0"
-            kind = "true or false" if isinstance(known[name], bool) else f"{type(known[name]).__name__}, {bound}"
-            raise WrongUse(f"{name} in {where} must be {kind}, such as {known[name]}; got {value!r}.")
+            raise WrongUse(
+                f"{name} in {where} must be {_kind(name, known[name])}, such as {known[name]}; got {value!r}."
+            )
         known[name] = type(known[name])(value)
     return type(defaults)(**known)
 
 
-def _fits(default: bool | int | float, value: object, *, may_be_zero: bool) -> bool:
+def _kind(name: str, default: bool | int | float | str) -> str:
+    """What a setting must be, in words."""
+    if isinstance(default, bool):
+        return "true or false"
+    bound = "0 or more" if name in _MAY_BE_ZERO else "above 0"
+    return "text" if isinstance(default, str) else f"{type(default).__name__}, {bound}"
+
+
+def _fits(default: bool | int | float | str, value: object, *, may_be_zero: bool) -> bool:
+    if isinstance(default, str) or isinstance(value, str):
+        return isinstance(default, str) and isinstance(value, str)
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     kinds = (int, float) if isinstance(default, float) else (int,)

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from devices import WrongUse
 from search.spaces import Architecture, Space, open_space
 
-SCHEMA = 1
+SCHEMA = 2
+"""Schema 1 knew differentiable searches with one limit only."""
+
+_READ = (1, 2)
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A network that no other of a search beats in score and in every cost.
+
+    Attributes:
+        architecture: the candidate picked in each unit.
+        score: what the evaluator said.
+        costs: by the title of each cost (``macs``, ``latency on xavier``), in MACs, seconds, parameters or bytes.
+    """
+
+    architecture: tuple[str, ...]
+    score: float
+    costs: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -24,16 +42,22 @@ class SearchResult:
         input_size: height and width of the input, in pixels.
         classes: number of classes.
         architecture: the candidate picked in each unit.
-        objective: ``macs`` or ``latency``.
-        limit: in MACs or seconds.
+        objective: ``latency``, ``macs``, ``parameters`` or ``memory``; the first where there were several.
+        limit: in seconds, MACs, parameters or bytes; None where there was none.
         cost: of the network, in the same unit; with a confidence, the upper bound that was held against the limit.
-        score: mIoU with inherited weights on the validation images, 0 to 1.
+        score: what the evaluator said of the network.
         seed: of the search.
         data: what it was searched on, in words.
         recipe: lengths and rates of the search.
         command: the command line that searched it; empty when it was not searched from one.
         confidence: how sure it is that the latency is within the limit, 0.5 to 1; None where the best single number is.
         note: what must be said wherever its latency is shown, as that nothing was measured; empty where there is none.
+        strategy: how networks were chosen.
+        evaluator: how they were scored.
+        meaning: what a score is, in words.
+        costs: all costs of the network by title, where there were several.
+        limits: the limits of those that had one, by title.
+        front: networks that no other beats in score and in every cost, where a front was searched for.
     """
 
     name: str
@@ -42,7 +66,7 @@ class SearchResult:
     classes: int
     architecture: tuple[str, ...]
     objective: str
-    limit: float
+    limit: float | None
     cost: float
     score: float
     seed: int
@@ -51,6 +75,12 @@ class SearchResult:
     command: str = ""
     confidence: float | None = None
     note: str = ""
+    strategy: str = "differentiable"
+    evaluator: str = "supernet"
+    meaning: str = "mIoU with inherited weights on validation images, 0 to 1"
+    costs: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    front: tuple[FrontPoint, ...] = ()
 
     def open(self, precision: str = "fp32") -> tuple[Space, Architecture]:
         """The space, and the network in it.
@@ -80,10 +110,14 @@ class SearchResult:
         try:
             values = json.loads(path.read_text())
             schema = values.pop("schema")
-            if schema != SCHEMA:
+            if schema not in _READ:
                 raise WrongUse(f"{path} has schema {schema}, this paceline reads {SCHEMA}. Search again.")
             values["input_size"] = tuple(values["input_size"])
             values["architecture"] = tuple(values["architecture"])
+            values["front"] = tuple(
+                FrontPoint(tuple(point["architecture"]), float(point["score"]), point["costs"])
+                for point in values.get("front", ())
+            )
             if Path(values["name"]).name != values["name"]:
                 raise WrongUse(f"{path} names a network {values['name']!r}, which is no plain file name. Search again.")
             return SearchResult(**values)

@@ -8,22 +8,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from devices import WrongUse
 from latency import Workload, initialise, network_module, operator_of
-from search.spaces import Space
+from search.spaces import ChainWiring, Space
 
 
 class Supernet(nn.Module):
     """All networks of a space at once (SqueezeNAS; FBNet, section 3.2).
 
     Args:
-        space: whose candidates are built.
+        space: whose candidates are built; its units follow one another.
+
+    Raises:
+        WrongUse: it is a space of cells.
     """
 
     def __init__(self, space: Space) -> None:
         super().__init__()
+        if not isinstance(space.wiring, ChainWiring):
+            raise WrongUse(
+                f"A supernet needs a space whose units follow one another; {space.name} is one of cells. "
+                "Score its networks by a table, or train them from scratch."
+            )
         self.space = space
         self.stem = nn.ModuleList(_build(workload) for workload in space.stem)
-        self.units = nn.ModuleList(nn.ModuleList(_build(workload) for workload in unit) for unit in space.grid)
+        self.units = nn.ModuleList(nn.ModuleList(_build_all(several) for several in unit) for unit in space.grid)
         self.head = nn.ModuleList(_build(workload) for workload in space.head)
         self.decoder = _build(space.decoder)
         initialise(self)
@@ -33,14 +42,15 @@ class Supernet(nn.Module):
 
         Args:
             images: (N, 3, height, width).
-            mixture: weight of each candidate, (units, candidates) for the whole batch or (N, units, candidates). A
+            mixture: weight of each candidate, (units, candidates) for the whole batch or (N, units, candidates), where
+                units with fewer candidates have weights of 0 at the end. A
                 candidate whose weight is 0 everywhere is not trained. It is not even computed when the mixture needs
                 no gradient: with one-hot rows this is a single path. When it does, its output is what the gradient
                 of its weight is made of, and is computed without a graph of its own.
             barred: True for candidates that are never computed, (units, candidates); their weights must be 0.
 
         Returns:
-            (N, classes, height, width).
+            (N, classes, height, width), or (N, classes) where the space ends with a classifier.
         """
         x = images
         for layer in self.stem:
@@ -52,14 +62,15 @@ class Supernet(nn.Module):
             tapped = x if index == self.space.tap else tapped
         for layer in self.head:
             x = layer(x)
-        scores: Tensor = self.decoder(x, tapped)
+        scores: Tensor = self.decoder(x) if self.space.tap is None else self.decoder(x, tapped)
         return scores
 
     def pick(self, picks: Sequence[int]) -> nn.Module:
         """One network of the space, sharing its weights with the supernet."""
         chosen = [_candidates(unit)[pick] for unit, pick in zip(self.units, picks, strict=True)]
         encoder = [*self.stem, *chosen, *self.head]
-        return network_module(encoder, len(self.stem) + self.space.tap, self.decoder)
+        tap = None if self.space.tap is None else len(self.stem) + self.space.tap
+        return network_module(encoder, tap, self.decoder)
 
 
 class Policy(nn.Module):
@@ -130,7 +141,7 @@ def _mixed(candidates: nn.ModuleList, x: Tensor, weights: Tensor, barred: Sequen
     The gradient of a weight is the output of its candidate against the loss's gradient, for those of weight 0 as well.
     Leaving them out would leave the gradient of the drawn candidate's own scale, which the next batch norm cancels.
     """
-    flat = weights.reshape(-1, len(candidates))
+    flat = weights.reshape(-1, weights.shape[-1])
     active = flat.detach().ne(0).any(dim=0).tolist()
     parts = list[Tensor]()
     for index, candidate in enumerate(candidates):
@@ -147,3 +158,8 @@ def _mixed(candidates: nn.ModuleList, x: Tensor, weights: Tensor, barred: Sequen
 
 def _build(workload: Workload) -> nn.Module:
     return operator_of(workload).build(workload)
+
+
+def _build_all(workloads: Sequence[Workload]) -> nn.Module:
+    """A candidate: its one layer, or a row of them."""
+    return _build(workloads[0]) if len(workloads) == 1 else nn.Sequential(*map(_build, workloads))

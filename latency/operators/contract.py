@@ -148,3 +148,23 @@ def integer(workload: Workload, name: str) -> int:
     if not isinstance(value, int):
         raise WrongUse(f"{workload.operator} takes a whole number as {name}; got {value!r}.")
     return value
+
+
+def flag(workload: Workload, name: str) -> bool:
+    """The attribute ``name``, which is 0 or 1, as a bool.
+
+    Raises:
+        WrongUse: it is another number.
+    """
+    value = integer(workload, name)
+    if value not in (0, 1):
+        raise WrongUse(f"{workload.operator} takes 0 or 1 as {name}; got {value}.")
+    return value == 1
+
+
+def text(workload: Workload, name: str) -> str:
+    """The attribute ``name`` as text; ``Operator.check`` has made sure that it is."""
+    value: Value = workload.attributes[name]
+    if not isinstance(value, str):
+        raise WrongUse(f"{workload.operator} takes text as {name}; got {value!r}.")
+    return value

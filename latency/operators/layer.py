@@ -30,7 +30,8 @@ class Layer:
     """One counted layer and the tensor it writes.
 
     Counting convention of SqueezeNAS: a convolution counts output elements x kernel height x kernel width x
-    input channels / groups; bias, batch normalisation, activation, pooling and resizing count 0 MACs.
+    input channels / groups; bias, batch normalisation, activation, pooling and resizing count 0 MACs. A fully connected
+    layer counts as a 1x1 convolution of one pixel.
     Parameters are convolution weights and biases, and weight and bias of batch normalisation.
 
     Attributes:

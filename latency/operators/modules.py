@@ -148,27 +148,30 @@ class Aspp(nn.Module):
 
 
 class Network(nn.Module):
-    """Layers in a row, one of them tapped, and a decoder that reads the last and the tapped output."""
+    """Layers in a row and a decoder that reads the last output; and that of the tapped one beside it, if one is."""
 
-    def __init__(self, encoder: Sequence[nn.Module], tap: int, decoder: nn.Module) -> None:
+    def __init__(self, encoder: Sequence[nn.Module], tap: int | None, decoder: nn.Module) -> None:
         super().__init__()
         self.encoder = nn.ModuleList(encoder)
         self.tap = tap
         self.decoder = decoder
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, height, width) -> class scores (N, classes, height, width)."""
+        """Images (N, 3, height, width) -> what the decoder writes."""
         low = x
         for index, layer in enumerate(self.encoder):
             x = layer(x)
             if index == self.tap:
                 low = x
-        scores: Tensor = self.decoder(x, low)
+        scores: Tensor = self.decoder(x) if self.tap is None else self.decoder(x, low)
         return scores
 
 
 def initialise(module: nn.Module) -> None:
-    """Kaiming normal, fan out, for convolutions; 1 and 0 for batch normalisation (SqueezeNAS' public code)."""
+    """Kaiming normal, fan out, for convolutions; 1 and 0 for batch normalisation (SqueezeNAS' public code).
+
+    Fully connected layers keep what torch draws for them.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

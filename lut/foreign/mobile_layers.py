@@ -1,8 +1,7 @@
 """Workloads of mobile networks (MobileNetV2 and V3, ProxylessNAS, Once-for-All), as their tables name them.
 
-Most of them are no operators here: they have ReLU6, hard swish or squeeze-and-excitation, which the operators of
-``latency`` do not. Their workloads can be kept, looked up and summed, not built. The one block that is exactly an
-``inverted_residual`` is called so.
+They are operators of ``latency``, so that workloads of imported tables can be built and measured, and spaces that are
+made of them are served by such tables. The one block that is exactly an ``inverted_residual`` is called so.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from latency import (
     SamplingPlan,
     WholeNetwork,
     Workload,
+    is_network,
     nothing_measured,
     unique,
 )
@@ -34,7 +35,6 @@ from lut import (
     blocks_of,
     calibrated,
     fill,
-    is_network,
     networks_of,
 )
 from paceline.commands.fill_summary import failures_in_words, failures_json

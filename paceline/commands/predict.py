@@ -75,8 +75,7 @@ _WORDS: Mapping[Source, str] = {"roofline": "estimated"}
 
 def _blocks_by_source(lookup: Lookup, space: Space, architecture: Architecture) -> dict[Source, int]:
     """How many blocks of a network were measured, and how many are known otherwise."""
-    picked = [unit[pick] for unit, pick in zip(space.grid, architecture.picks, strict=True)]
-    known = [lookup.alone[workload] for workload in [*space.fixed, *picked] if workload in lookup.alone]
+    known = [lookup.alone[workload] for workload in space.lower(architecture) if workload in lookup.alone]
     return dict(Counter(estimate.source for estimate in known))
 
 

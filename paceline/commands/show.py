@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,16 @@ from search import PUBLISHED, SPACES, Architecture, SearchResult, Space, open_pu
 
 def show(
     network: Annotated[
-        str | None, typer.Argument(help="A published network (lat_small, ...) or a file that `paceline search` wrote.")
+        str | None,
+        typer.Argument(
+            help="A published network (lat_small, fbnet_a, ...), a file that `paceline search` wrote, or with --space "
+            "the candidate of each unit."
+        ),
     ] = None,
-    space: Annotated[str | None, typer.Option("--space", help=f"A space instead: {', '.join(SPACES)}.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option("--space", help=f"A space: {', '.join(SPACES)}; or a file such as my_space.py:space."),
+    ] = None,
     input_size: InputSize = None,
     classes: Classes = None,
     units: Annotated[bool, typer.Option("--units", help="List every unit's candidates.")] = False,
@@ -26,13 +34,14 @@ def show(
 ) -> None:
     """Show MACs and parameters of a network, or of every candidate of a space; without either, list what there is.
 
-    MACs count convolutions only: output elements x kernel area x input channels / groups.
+    MACs count convolutions, output elements x kernel area x input channels / groups, and fully connected layers.
 
     Example: paceline show lat_small --input 1024x2048
     """
     if network is not None and space is not None:
-        raise WrongUse(f"Show a network or a space, not both; got {network!r} and --space {space!r}.")
-    if network is not None:
+        opened = open_space(space, input_size, classes)
+        _show_network("network", opened, opened.read(network), as_json=as_json)
+    elif network is not None:
         opened, architecture = open_network(network, input_size, classes)
         _show_network(network, opened, architecture, as_json=as_json)
     elif space is not None:
@@ -58,7 +67,7 @@ def _show_network(name: str, space: Space, architecture: Architecture, *, as_jso
         "space": space.name,
         "input_size": list(space.input_size),
         "classes": space.classes,
-        **_counts(space.network(architecture)),
+        **_counts([space.network(architecture)]),
         "architecture": list(space.names(architecture)),
     }
     if as_json:
@@ -80,7 +89,7 @@ def _show_space(space: Space, *, units: bool, as_json: bool) -> None:
     )
     if units:
         rows = [
-            (unit.name, candidate.name, *(f"{count:,}".replace(",", " ") for count in _two(candidate.workload)))
+            (unit.name, candidate.name, *(f"{count:,}".replace(",", " ") for count in _two(candidate.workloads)))
             for unit in space.units
             for candidate in unit.candidates
         ]
@@ -93,14 +102,14 @@ def _space_json(space: Space, *, units: bool) -> dict[str, Any]:
         "input_size": list(space.input_size),
         "classes": space.classes,
         "workloads": len(space.workloads()),
-        "fixed": [{"name": workload.operator, **_counts(workload)} for workload in space.fixed],
+        "fixed": [{"name": workload.operator, **_counts([workload])} for workload in space.fixed],
     }
     if units:
         values["units"] = [
             {
                 "name": unit.name,
                 "candidates": [
-                    {"name": candidate.name, **_counts(candidate.workload)} for candidate in unit.candidates
+                    {"name": candidate.name, **_counts(candidate.workloads)} for candidate in unit.candidates
                 ],
             }
             for unit in space.units
@@ -116,15 +125,15 @@ def _show_names(*, as_json: bool) -> None:
     print(f"networks:  {', '.join(PUBLISHED)}")
 
 
-def _counts(workload: Workload) -> dict[str, int]:
-    macs, parameters = _two(workload)
-    return {
-        "macs": macs,
-        "parameters": parameters,
-        "activation_bytes": operator_of(workload).activation_bytes(workload),
-    }
+def _counts(workloads: Sequence[Workload]) -> dict[str, int]:
+    macs, parameters = _two(workloads)
+    stored = sum(operator_of(workload).activation_bytes(workload) for workload in workloads)
+    return {"macs": macs, "parameters": parameters, "activation_bytes": stored}
 
 
-def _two(workload: Workload) -> tuple[int, int]:
-    operator = operator_of(workload)
-    return operator.macs(workload), operator.parameters(workload)
+def _two(workloads: Sequence[Workload]) -> tuple[int, int]:
+    operators = [(operator_of(workload), workload) for workload in workloads]
+    return (
+        sum(operator.macs(workload) for operator, workload in operators),
+        sum(operator.parameters(workload) for operator, workload in operators),
+    )

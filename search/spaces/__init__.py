@@ -2,21 +2,31 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import resources
 
 from devices import unknown_name
+from search.spaces.chains import Stage, classifying, output_of, stage_units
+from search.spaces.consistency import refuse_inconsistent
+from search.spaces.fbnet import FBNETS, fbnet
+from search.spaces.nasbench201 import nasbench201
+from search.spaces.nasnet import nasnet
+from search.spaces.proxylessnas import PROXYLESS_STAGES, proxylessnas
 from search.spaces.space import Architecture, Candidate, Space, Unit
 from search.spaces.squeezenas import MACROS, squeezenas
+from search.spaces.user_space import is_user_space, open_user_space
+from search.spaces.wiring import ChainWiring, Wiring
 
 SpaceFactory = Callable[[tuple[int, int], int, str], Space]
 """Builds a space for (height, width) of the input, a number of classes and a precision."""
 
-
-def _factory(name: str) -> SpaceFactory:
-    return lambda input_size, classes, precision: squeezenas(name, MACROS[name], input_size, classes, precision)
-
-
-SPACES: Mapping[str, SpaceFactory] = {name: _factory(name) for name in MACROS}
+SPACES: Mapping[str, SpaceFactory] = {
+    **{name: partial(squeezenas, name, macro) for name, macro in MACROS.items()},
+    **{name: partial(fbnet, name, macro) for name, macro in FBNETS.items()},
+    **{name: partial(proxylessnas, name, stages) for name, stages in PROXYLESS_STAGES.items()},
+    "nasbench201": partial(nasbench201, "nasbench201"),
+    "nasnet": partial(nasnet, "nasnet"),
+}
 """The spaces that ship, by name."""
 
 PUBLISHED: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -26,10 +36,21 @@ PUBLISHED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """The published networks: name -> space, and the candidate of each unit."""
 
 CITYSCAPES: tuple[tuple[int, int], int] = ((1024, 2048), 19)
-"""Input size and number of classes of Cityscapes, which the spaces were published for."""
+"""Input size and number of classes of Cityscapes, which the SqueezeNAS spaces were published for."""
 
-_DEFAULTS: Mapping[str, tuple[tuple[int, int], int]] = {"demo": ((96, 192), 11)}
-"""Input size and classes of spaces that are meant for something else; the demo's are the generated scenes'."""
+IMAGENET: tuple[tuple[int, int], int] = ((224, 224), 1000)
+"""Input size and number of classes of ImageNet, as mobile networks read it."""
+
+CIFAR10: tuple[tuple[int, int], int] = ((32, 32), 10)
+"""Input size and number of classes of CIFAR-10."""
+
+_DEFAULTS: Mapping[str, tuple[tuple[int, int], int]] = {
+    **dict.fromkeys(MACROS, CITYSCAPES),
+    "demo": ((96, 192), 11),
+    **dict.fromkeys((*FBNETS, *PROXYLESS_STAGES), IMAGENET),
+    **dict.fromkeys(("nasbench201", "nasnet"), CIFAR10),
+}
+"""Input size and classes that each space was made for; the demo's are the generated scenes'."""
 
 
 def open_space(
@@ -38,7 +59,7 @@ def open_space(
     """The space of that name.
 
     Args:
-        name: one of ``SPACES``.
+        name: one of ``SPACES``, or a file of the user: ``my_space.py:space`` or ``my_space.toml``.
         input_size: height and width of the input; the space's own default when None.
         classes: number of classes; the space's own default when None.
         precision: number format that its workloads are measured in.
@@ -46,9 +67,11 @@ def open_space(
     Raises:
         WrongUse: there is no such space, or it cannot have that input.
     """
+    if is_user_space(name):
+        return open_user_space(name, input_size, classes, precision)
     if name not in SPACES:
         raise unknown_name("space", name, SPACES)
-    default_size, default_classes = _DEFAULTS.get(name, CITYSCAPES)
+    default_size, default_classes = _DEFAULTS[name]
     size = default_size if input_size is None else input_size
     return SPACES[name](size, default_classes if classes is None else classes, precision)
 
@@ -69,15 +92,24 @@ def open_published(
 
 
 __all__ = [
+    "CIFAR10",
     "CITYSCAPES",
+    "IMAGENET",
     "PUBLISHED",
     "SPACES",
     "Architecture",
     "Candidate",
+    "ChainWiring",
     "Space",
     "SpaceFactory",
+    "Stage",
     "Unit",
+    "Wiring",
+    "classifying",
     "open_published",
     "open_space",
+    "output_of",
+    "refuse_inconsistent",
     "squeezenas",
+    "stage_units",
 ]

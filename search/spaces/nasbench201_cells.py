@@ -43,6 +43,23 @@ def read_cells(strings: Sequence[str]) -> Cells:
     return np.array([_read(text) for text in strings], dtype=np.intp).reshape(len(strings), len(CELL_EDGES))
 
 
+def write_cells(cells: Cells) -> tuple[str, ...]:
+    """The strings of cells, which ``read_cells`` reads back.
+
+    Args:
+        cells: indices into ``CELL_OPERATIONS``, shape (n, 6).
+    """
+    return tuple(_write([CELL_OPERATIONS[operation] for operation in cell]) for cell in cells)
+
+
+def _write(names: Sequence[str]) -> str:
+    nodes = [
+        "".join(f"{name}~{start}|" for name, (start, end) in zip(names, CELL_EDGES, strict=True) if end == node)
+        for node in (1, 2, 3)
+    ]
+    return "+".join(f"|{node}" for node in nodes)
+
+
 def _read(text: str) -> list[int]:
     found = _NODES.fullmatch(str(text))
     if found is None or not set(found.groups()) <= set(CELL_OPERATIONS):

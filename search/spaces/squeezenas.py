@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
-from devices import WrongUse
-from latency import Shape, Value, Workload, operator_of
-from search.spaces.space import Candidate, Space, Unit
+from latency import Shape, Value, Workload
+from search.spaces.chains import Stage, output_of, refuse_small, stage_units
+from search.spaces.space import Candidate, Space
 
 _LEAST_SIZE = 32
 """Least height and width: at output stride 16 two pixels remain, the fewest that can be resized."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Units of equal width. Only the first has the stride."""
-
-    channels: int
-    units: int
-    stride: int
 
 
 @dataclass(frozen=True)
@@ -145,42 +137,27 @@ def squeezenas(name: str, macro: Macro, input_size: tuple[int, int], classes: in
     Raises:
         WrongUse: the input is too small, or there is no class.
     """
-    if min(input_size) < _LEAST_SIZE or classes < 1:
-        raise WrongUse(
-            f"{name} needs an input of at least {_LEAST_SIZE}x{_LEAST_SIZE} pixels and at least 1 class; "
-            f"got {input_size[0]}x{input_size[1]} and {classes}."
-        )
+    refuse_small(name, input_size, classes, _LEAST_SIZE)
     image = Workload("convolution", ((3, *input_size),), _convolution(macro.stem, 3, 2), precision)
-    units = _units(macro, _output(image), precision)
-    ends = [_output(unit.candidates[0].workload) for unit in units]
+    units = stage_units(macro.stages, output_of(image), partial(_candidates, precision))
+    ends = [output_of(unit.candidates[0].workload) for unit in units]
     head: tuple[Workload, ...] = ()
     last = ends[-1]
     if macro.head is not None:
         head = (Workload("convolution", (last,), _convolution(macro.head, 1, 1), precision),)
-        last = _output(head[-1])
+        last = output_of(head[-1])
     reads = {"middle": macro.middle, "classes": classes, "height": input_size[0], "width": input_size[1]}
     decoder = Workload(macro.decoder, (last, ends[macro.tap]), reads, precision)
     reference = tuple(unit.names.index(_REFERENCE) for unit in units)
     return Space(name, input_size, classes, (image,), units, head, macro.tap, decoder, reference)
 
 
-def _units(macro: Macro, shape: Shape, precision: str) -> tuple[Unit, ...]:
-    units = list[Unit]()
-    for number, stage in enumerate(macro.stages, 1):
-        for index in range(stage.units):
-            stride = stage.stride if index == 0 else 1
-            unit = Unit(f"stage {number}.{index + 1}", _candidates(shape, stage.channels, stride, precision))
-            units.append(unit)
-            shape = _output(unit.candidates[0].workload)
-    return tuple(units)
-
-
-def _candidates(source: Shape, channels: int, stride: int, precision: str) -> tuple[Candidate, ...]:
+def _candidates(precision: str, source: Shape, channels: int, stride: int) -> tuple[Candidate, ...]:
     blocks = [
-        Candidate(kind.name, Workload("inverted_residual", (source,), _block(kind, channels, stride), precision))
+        Candidate(kind.name, (Workload("inverted_residual", (source,), _block(kind, channels, stride), precision),))
         for kind in _KINDS
     ]
-    return (*blocks, Candidate(SKIP, _skip(source, channels, stride, precision)))
+    return (*blocks, Candidate(SKIP, (_skip(source, channels, stride, precision),)))
 
 
 def _skip(source: Shape, channels: int, stride: int, precision: str) -> Workload:
@@ -204,7 +181,3 @@ def _block(kind: _Kind, channels: int, stride: int) -> dict[str, Value]:
 
 def _convolution(channels: int, kernel: int, stride: int) -> dict[str, Value]:
     return {"channels": channels, "kernel": kernel, "stride": stride}
-
-
-def _output(workload: Workload) -> Shape:
-    return operator_of(workload).output(workload)

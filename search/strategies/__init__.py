@@ -1,7 +1,28 @@
 """Search strategies. They see numbers only: no table, no device, no file."""
 
+from search.strategies.evolution import RegularizedEvolution
+from search.strategies.exact import best_additive
+from search.strategies.feasible import AdditiveFeasible, FeasibleSet, ListedFeasible
+from search.strategies.nsga2 import Nsga2
+from search.strategies.optuna_sampler import OptunaStrategy
 from search.strategies.policy import PolicyStrategy
 from search.strategies.strategy import Strategy, Trial
+from search.strategies.surrogate import SurrogateSearch
+from search.strategies.uniform import UniformStrategy
 from search.strategies.within import WithinLimit
 
-__all__ = ["PolicyStrategy", "Strategy", "Trial", "WithinLimit"]
+__all__ = [
+    "AdditiveFeasible",
+    "FeasibleSet",
+    "ListedFeasible",
+    "Nsga2",
+    "OptunaStrategy",
+    "PolicyStrategy",
+    "RegularizedEvolution",
+    "Strategy",
+    "SurrogateSearch",
+    "Trial",
+    "UniformStrategy",
+    "WithinLimit",
+    "best_additive",
+]

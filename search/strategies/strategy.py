@@ -17,21 +17,25 @@ class Trial:
         cost: in the unit of the limit; None when a candidate it has failed on the device.
         feasible: whether it is within the limit.
         score: accuracy, larger is better; None when it was not evaluated because it is over the limit.
+        objectives: further values, each to be minimised, for searches of a Pareto front.
     """
 
     picks: tuple[int, ...]
     cost: float | None
     feasible: bool
     score: float | None = None
+    objectives: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The trial as plain values."""
-        return {"picks": list(self.picks), "cost": self.cost, "feasible": self.feasible, "score": self.score}
+        values = {"picks": list(self.picks), "cost": self.cost, "feasible": self.feasible, "score": self.score}
+        return {**values, "objectives": list(self.objectives)} if self.objectives else values
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Trial:
         """Rebuild what ``to_json`` gave."""
-        return Trial(tuple(values["picks"]), values["cost"], values["feasible"], values["score"])
+        objectives = tuple(values.get("objectives", ()))  # Histories of searches for one objective have none.
+        return Trial(tuple(values["picks"]), values["cost"], values["feasible"], values["score"], objectives)
 
 
 class Strategy(abc.ABC):

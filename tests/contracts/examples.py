@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from devices import Device, DeviceState
-from latency import Burst, Environment, Failure, Measurement, Runtime, SamplingPlan, Value, Workload, network_workload
+from latency import (
+    Burst,
+    Environment,
+    Failure,
+    Measurement,
+    NetworkGraph,
+    Runtime,
+    SamplingPlan,
+    Value,
+    Workload,
+    network_workload,
+)
 
 DEVICE = Device("cpu", "Example 3000", "x86_64", cores=4, memory_bytes=8 * 2**30)
 OTHER_DEVICE = replace(DEVICE, name="Example 4000")
@@ -71,6 +82,23 @@ def _spatial(operator: str, source: int, height: int, width: int, **attributes: 
     return Workload(operator, ((source, height, width),), attributes)
 
 
+def _mobile_block(**changes: Value) -> Workload:
+    """A block of MobileNetV2 with its input added; ``changes`` replace attributes."""
+    plain = {"channels": 8, "kernel": 3, "stride": 1, "hidden": 24, "activation": "relu6", "skip": 1, "se": 0}
+    return Workload("mbconv", ((8, 9, 8),), {**plain, **changes})
+
+
+def graph() -> Workload:
+    """A stem, two branches that are added up and put beside each other and zeros, and a classifier."""
+    made = NetworkGraph((3, 8, 12))
+    stem = made.add(_spatial("convolution", 3, 8, 12, channels=4, kernel=3, stride=1), 0)
+    left = made.add(_spatial("projection", 4, 8, 12, channels=4), stem)
+    right = made.add(_spatial("average_pool", 4, 8, 12, kernel=3, stride=1), stem)
+    rows = made.join("concatenate", made.join("sum", left, right, stem), left, made.join("zeros", stem))
+    made.add(_spatial("classifier", 12, 8, 12, classes=5, pool=1), rows)
+    return made.workload()
+
+
 OPERATOR_CASES: Mapping[str, Workload] = {
     "convolution": _spatial("convolution", 3, 16, 32, channels=8, kernel=3, stride=2),
     "convolution at an odd size": _spatial("convolution", 3, 15, 33, channels=8, kernel=5, stride=2),
@@ -98,7 +126,36 @@ OPERATOR_CASES: Mapping[str, Workload] = {
         "lr_aspp", ((8, 3, 5), (6, 9, 17)), {"middle": 4, "classes": 5, "height": 33, "width": 65}
     ),
     "aspp": decoder("aspp"),
+    "mobile block": _mobile_block(),
+    "mobile block without a first 1x1": _mobile_block(hidden=8, channels=12, skip=0, activation="h_swish"),
+    "mobile block with squeeze-and-excitation": _mobile_block(se=1, activation="h_swish"),
+    "mobile block at stride 2": _mobile_block(stride=2, kernel=5, skip=0),
+    "activated convolution": _spatial(
+        "activated_convolution", 3, 16, 17, channels=8, kernel=3, stride=2, norm=1, activation="relu6"
+    ),
+    "activated convolution without norm or activation": _spatial(
+        "activated_convolution", 8, 1, 1, channels=12, kernel=1, stride=1, norm=0, activation="none"
+    ),
+    "global average pool": _spatial("global_average_pool", 8, 5, 4),
+    "classifier": _spatial("classifier", 8, 5, 4, classes=10, pool=1),
+    "classifier of one pixel": _spatial("classifier", 8, 1, 1, classes=10, pool=0),
+    "shuffled residual": _spatial("shuffled_residual", 8, 8, 8, channels=8, kernel=3, stride=1, expansion=3, groups=2),
+    "shuffled residual at stride 2": _spatial(
+        "shuffled_residual", 8, 9, 9, channels=12, kernel=5, stride=2, expansion=1, groups=2
+    ),
+    "double depthwise residual": _spatial(
+        "double_depthwise_residual", 8, 9, 8, channels=8, kernel=3, stride=2, expansion=6
+    ),
+    "relu convolution": _spatial("relu_convolution", 8, 8, 8, channels=12, kernel=3, stride=2, dilation=1),
+    "relu convolution, dilated": _spatial("relu_convolution", 8, 8, 8, channels=8, kernel=3, stride=1, dilation=2),
+    "separable convolution": _spatial("separable_convolution", 8, 8, 9, channels=12, kernel=5, stride=2),
+    "average pool": _spatial("average_pool", 8, 8, 9, kernel=3, stride=2),
+    "max pool": _spatial("max_pool", 8, 8, 9, kernel=5, stride=1),
+    "residual reduction": _spatial("residual_reduction", 8, 8, 6, channels=12),
+    "normalised activation": _spatial("normalised_activation", 8, 4, 4, norm=1, activation="relu"),
+    "activation alone": _spatial("normalised_activation", 8, 4, 4, norm=0, activation="relu6"),
     "network": network(),
+    "graph": graph(),
 }
 """At least one workload of each operator."""
 

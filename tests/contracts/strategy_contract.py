@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +44,13 @@ def tried(picks: Picks, costs: Costs, limit: float) -> Trial:
 
 
 class StrategyContract(ABC):
-    """The suite. Each test makes strategies anew, so nothing leaks from one into the next."""
+    """The suite. Each test makes strategies anew, so nothing leaks from one into the next.
+
+    Attributes:
+        finds_all: whether the strategy goes on until every network within the limit was proposed.
+    """
+
+    finds_all = True
 
     @abstractmethod
     def make(self, costs: Costs, limit: float, seed: int) -> Strategy:
@@ -108,11 +116,50 @@ class StrategyContract(ABC):
         costs = made_up_costs((2, 2))
         assert len(self._search(costs, 99.0, seed=0, rounds=20)) <= 4
 
+    @pytest.mark.parametrize("room", [1e-9, 0.05, 1.0])
+    @pytest.mark.parametrize("shape", SHAPES[1:], ids=str)
+    def test_nothing_is_proposed_that_is_over_the_limit_or_failed(self, shape: tuple[int, int], room: float) -> None:
+        costs = made_up_costs(shape)
+        limit = float(np.nanmin(costs, axis=1).sum()) + room
+        proposed = self._search(costs, limit, seed=1, rounds=6)
+        assert proposed
+        assert all(tried(picks, costs, limit).feasible for picks in proposed)
+
+    def test_every_network_within_the_limit_is_found_before_the_end(self) -> None:
+        costs = made_up_costs((3, 4))
+        limit = float(np.nanmin(costs, axis=1).sum()) + 0.6
+        within = {picks for picks in itertools.product(range(4), repeat=3) if tried(picks, costs, limit).feasible}
+        proposed = self._search(costs, limit, seed=0, rounds=40)
+        assert 1 < len(within) < 64
+        assert set(proposed) == within if self.finds_all else set(proposed) <= within
+
+    @pytest.mark.parametrize("shape", SHAPES[2:], ids=str)
+    def test_a_search_that_was_cut_off_goes_on_as_it_would_have_gone(self, shape: tuple[int, int]) -> None:
+        costs = made_up_costs(shape)
+        limit = float(np.nanmin(costs, axis=1).sum() + np.nanmax(costs, axis=1).sum()) / 2
+        strategy, resumed, told = self.make(costs, limit, 0), self.make(costs, limit, 0), list[Trial]()
+        for _ in range(3):
+            trials = [tried(picks, costs, limit) for picks in strategy.ask(4)]
+            strategy.tell(trials)
+            told += trials
+        resumed.tell(told)
+        assert resumed.ask(4) == strategy.ask(4) != []
+
+    def test_scores_that_are_missing_end_nothing(self) -> None:
+        costs = made_up_costs((3, 4))
+        strategy = self.make(costs, 5.0, 0)
+        for _ in range(3):
+            asked = strategy.ask(4)
+            assert asked
+            strategy.tell([replace(tried(picks, costs, 5.0), score=None) for picks in asked])
+
     def _search(self, costs: Costs, limit: float, seed: int, rounds: int) -> list[Picks]:
         """Ask for four and tell of them, again and again; everything that was proposed."""
         strategy, proposed = self.make(costs, limit, seed), list[Picks]()
         for _ in range(rounds):
             asked = strategy.ask(4)
+            if not asked:
+                break
             strategy.tell([tried(picks, costs, limit) for picks in asked])
             proposed += asked
         return proposed

@@ -39,6 +39,7 @@ def opening(profiler: str = "dummy", **changes: Any) -> dict[str, Any]:
         "device": DEVICE.to_json(),
         "threads": 1,
         "options": {},
+        "plug_ins": [],
         "usual_s": {},
     } | changes
 

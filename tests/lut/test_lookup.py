@@ -96,6 +96,47 @@ def test_every_candidate_is_looked_up_in_its_place() -> None:
     assert lookup.environment == ENVIRONMENT
 
 
+SEVERAL = (((block(8), block(8), block(12)), (), skip()), ((block(12),),))
+"""A candidate of several workloads, one of none, and units of different sizes."""
+
+
+def test_a_candidate_of_several_workloads_costs_their_sum_and_one_of_none_costs_nothing() -> None:
+    lookup = Lookup.read(table(), SEVERAL, FIXED)
+    eight, twelve = (measurement(block(width), TIMES_S[block(width)]).estimate() for width in (8, 12))
+    assert lookup.mean_s[0].tolist() == [2 * eight.mean_s + twelve.mean_s, 0.0, 0.0]
+    # The same measurement twice is wrong by the same amount twice.
+    together = math.hypot(2 * eight.standard_deviation_s, twelve.standard_deviation_s)
+    assert lookup.deviation_s[0].tolist() == pytest.approx([together, 0.0, 0.0])
+    assert lookup.grid[0] == ((block(8), block(8), block(12)), (), (skip(),))
+
+
+def test_units_with_fewer_candidates_end_with_nan() -> None:
+    lookup = Lookup.read(table(), SEVERAL, FIXED)
+    upper_s, _ = lookup.upper_s(0.9)
+    for values in (lookup.mean_s, lookup.deviation_s, upper_s):
+        assert np.isnan(values).tolist() == [[False, False, False], [False, True, True]]
+    assert upper_s[0, 0] > lookup.mean_s[0, 0]
+    assert upper_s[0, 1] == 0
+
+
+@pytest.mark.parametrize("picks", [(0, 1), (0, -1)])
+def test_there_is_no_estimate_of_a_candidate_that_a_unit_does_not_have(picks: tuple[int, int]) -> None:
+    with pytest.raises(WrongUse, match=f"Unit 1 has 1 candidates, counted from 0; got {picks[1]}"):
+        Lookup.read(table(), SEVERAL, FIXED).estimate(picks)
+
+
+def test_an_estimate_counts_a_workload_as_often_as_it_occurs() -> None:
+    lookup = Lookup.read(table(), SEVERAL, FIXED)
+    known_s = 2 * TIMES_S[block(8)] + 2 * TIMES_S[block(12)]
+    assert lookup.estimate((0, 0)).mean_s == pytest.approx(known_s + lookup.fixed.mean_s)
+
+
+def test_a_candidate_one_of_whose_workloads_failed_is_no_number() -> None:
+    lookup = Lookup.read(table(failed=[block(12)]), SEVERAL, FIXED)
+    assert np.isnan(lookup.mean_s[:, 0]).tolist() == [True, True]
+    assert lookup.mean_s[0, 1] == 0
+
+
 def test_the_fixed_part_is_the_sum_of_its_measurements() -> None:
     lookup = Lookup.read(table(), GRID, FIXED)
     assert lookup.fixed == total(measurement(w, TIMES_S[w]).estimate() for w in measurable(FIXED))

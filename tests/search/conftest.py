@@ -9,8 +9,8 @@ import pytest
 
 from latency import Workload
 from search import Candidate, LabelledImages, Objective, Space, Unit
-from search.spaces import squeezenas
-from search.spaces.squeezenas import Macro, Stage
+from search.spaces import Stage, squeezenas
+from search.spaces.squeezenas import Macro
 
 try:
     import torch
@@ -77,7 +77,7 @@ def costing() -> Callable[..., Objective]:
 
     def make(costs: np.ndarray, fixed: float = 0.0, name: str = "macs") -> Objective:
         nothing = Workload("identity", ((1, 1, 1),))
-        candidates = tuple(Candidate(f"c{index}", nothing) for index in range(costs.shape[1]))
+        candidates = tuple(Candidate(f"c{index}", (nothing,)) for index in range(costs.shape[1]))
         units = tuple(Unit(f"unit {index}", candidates) for index in range(len(costs)))
         space = Space("bare", (1, 1), 1, (), units, (), 0, nothing, (0,) * len(units))
         return Objective(name, space, np.asarray(costs, dtype=np.float64), fixed)

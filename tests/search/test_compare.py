@@ -57,7 +57,7 @@ def space() -> Space:
 @pytest.fixture(scope="module")
 def lookup(space: Space) -> Lookup:
     """Times of a device that cannot run the reference candidate of the second unit."""
-    return read(space, frozenset({space.grid[1][2].digest}))
+    return read(space, frozenset({space.grid[1][2][0].digest}))
 
 
 def dummy(broken: frozenset[str]) -> DummyProfiler:

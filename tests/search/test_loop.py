@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from devices import NoAnswer, WrongUse
 from search import Objective, PolicyStrategy, Strategy, Trial, best, run
+from search.cost import Goal
 
 MakeObjective = Callable[..., Objective]
 Picks = tuple[int, ...]
@@ -212,3 +213,60 @@ def test_the_best_is_the_highest_score_and_among_equals_the_cheapest(costing: Ma
 def test_without_a_network_within_there_is_no_answer(costing: MakeObjective) -> None:
     with pytest.raises(NoAnswer, match=r"None of the 1 networks that were tried is within 8e-06 M MACs"):
         best([Trial((2, 2, 2), 12.0, feasible=False)], costing(COSTS), 8.0)
+
+
+def goals(costing: MakeObjective) -> tuple[Objective, Goal]:
+    first = costing(COSTS)
+    return first, Goal(Objective("latency", first.space, COSTS[::-1].copy(), 0.0), 9.0)
+
+
+def test_every_limit_is_hard(costing: MakeObjective) -> None:
+    first, second = goals(costing)
+    score = Score()
+    trials = run(Proposing(EVERY), score, first, 8.0, 27, also=[second])
+    for trial in trials:
+        costs = first.cost_of(trial.picks), second.cost.cost_of(trial.picks)
+        assert trial.feasible == (costs[0] <= 8.0 and costs[1] <= 9.0)
+        assert trial.objectives == ()
+    assert score.calls == [trial.picks for trial in trials if trial.feasible]
+    assert 0 < len(score.calls) < 27
+
+
+def test_for_a_front_trials_carry_all_costs_and_are_resumed_with_them(costing: MakeObjective, tmp_path: Path) -> None:
+    first, second = goals(costing)
+    history = tmp_path / "history.jsonl"
+    trials = run(Proposing(EVERY), Score(), first, 8.0, 20, history, also=[second], pareto=True)
+    feasible = [trial for trial in trials if trial.feasible]
+    assert all(t.objectives == (first.cost_of(t.picks), second.cost.cost_of(t.picks)) for t in feasible)
+    assert run(Proposing([]), Score(), first, 8.0, 20, history, also=[second], pareto=True) == trials
+    with pytest.raises(WrongUse, match="belongs to another search"):
+        run(Proposing([]), Score(), first, 8.0, 20, history, also=[second])
+
+
+def test_an_impossible_second_limit_is_said_before_anything_is_evaluated(costing: MakeObjective) -> None:
+    first, second = goals(costing)
+    score = Score()
+    with pytest.raises(NoAnswer, match=r"No network of bare is within 1000 ms: the cheapest needs 4000 ms"):
+        run(Proposing(EVERY), score, first, 8.0, 20, also=[Goal(second.cost, 1.0)])
+    assert score.calls == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_network_that_cannot_be_scored_is_passed_over(costing: MakeObjective, tmp_path: Path, value: float) -> None:
+    def score(picks: Picks) -> float:
+        return value if picks == (0, 0, 1) else 0.5
+
+    history = tmp_path / "history.jsonl"
+    trials = run(Proposing([(0, 0, 1), (0, 0, 2)]), score, costing(COSTS), 8.0, 9, history)
+    assert [trial.score for trial in trials] == [None, 0.5]
+    assert best(trials, costing(COSTS), 8.0).picks == (0, 0, 2)
+    assert run(Proposing([]), score, costing(COSTS), 8.0, 9, history) == trials
+    with pytest.raises(NoAnswer, match="None of the 1 networks within 8e-06 M MACs has a score"):
+        best(trials[:1], costing(COSTS), 8.0)
+
+
+def test_a_history_says_which_search_it_is_of(costing: MakeObjective, tmp_path: Path) -> None:
+    history = tmp_path / "history.jsonl"
+    run(Proposing(EVERY), Score(), costing(COSTS), 8.0, 9, history, identity={"seed": 1, "evaluator": "a"})
+    with pytest.raises(WrongUse, match="evaluator differ"):
+        run(Proposing(EVERY), Score(), costing(COSTS), 8.0, 9, history, identity={"seed": 1, "evaluator": "b"})

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import Device, DeviceState, NoAnswer, WrongUse
-from latency import DummyProfiler, SamplingPlan
+from latency import DummyProfiler, SamplingPlan, operator_of
 from lut import Lookup, Table, measurable
 from search import Architecture, Objective, Space
 
@@ -175,7 +175,7 @@ def test_macs_of_a_space_are_its_costs(tiny: Space) -> None:
 
 
 def test_latencies_of_a_space_come_from_the_table(tiny: Space) -> None:
-    broken = tiny.grid[1][3]
+    (broken,) = tiny.grid[1][3]
     profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState, broken=frozenset({broken.digest}))
     plan = SamplingPlan(warm_up_s=0, sample_s=1e-6)
     table = Table(profiler.measure(workload, plan) for workload in measurable(tiny.workloads()))
@@ -196,3 +196,15 @@ def test_with_a_confidence_networks_cost_their_upper_bounds(tiny: Space) -> None
     known = lookup.estimate(tiny.reference)
     assert costs[0] == pytest.approx(known.mean_s)
     assert costs[0] < known.mean_s + 1.28 * known.standard_deviation_s < costs[1] < costs[2]
+
+
+def test_parameters_are_those_of_the_network(tiny: Space) -> None:
+    objective = Objective.parameters(tiny)
+    for picks in [(0, 0, 0, 0), (3, 7, 12, 1)]:
+        blocks = [*tiny.fixed, *(w for unit, pick in zip(tiny.grid, picks, strict=True) for w in unit[pick])]
+        assert objective.cost_of(picks) == sum(operator_of(block).parameters(block) for block in blocks)
+
+
+def test_only_networks_of_the_space_are_held(costing: MakeObjective) -> None:
+    objective = costing(COSTS)
+    assert [objective.holds(picks) for picks in [(0, 1), (0, 2), (-1, 0), (0,)]] == [True, False, False, False]

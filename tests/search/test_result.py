@@ -10,6 +10,7 @@ import pytest
 
 from devices import WrongUse
 from search import Architecture, SearchRecipe, SearchResult
+from search.result import FrontPoint
 
 RESULT = SearchResult(
     name="latency-searched",
@@ -31,7 +32,23 @@ def test_a_result_survives_its_file(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "result.json"
     RESULT.write(path)
     assert SearchResult.read(path) == RESULT
-    assert json.loads(path.read_text())["schema"] == 1
+    assert json.loads(path.read_text())["schema"] == 2
+
+
+def test_a_front_survives_its_file(tmp_path: Path) -> None:
+    front = (FrontPoint(("skip",) * 10, 0.6, {"latency on a": 0.02, "macs": 1e6}),)
+    result = replace(RESULT, strategy="nsga2", evaluator="synflow", limit=None, limits={"macs": 2e6}, front=front)
+    result.write(tmp_path / "result.json")
+    assert SearchResult.read(tmp_path / "result.json") == result
+
+
+def test_a_file_of_the_first_schema_is_a_differentiable_search(tmp_path: Path) -> None:
+    new = ("strategy", "evaluator", "meaning", "costs", "limits", "front")
+    first = {name: value for name, value in RESULT.to_json().items() if name not in new}
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({**first, "schema": 1}))
+    assert SearchResult.read(path) == RESULT
+    assert SearchResult.read(path).strategy == "differentiable"
 
 
 def test_a_result_opens_its_space_and_network() -> None:
@@ -52,8 +69,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    path.write_text(json.dumps({**RESULT.to_json(), "schema": 2}))
-    with pytest.raises(WrongUse, match="has schema 2, this paceline reads 1"):
+    path.write_text(json.dumps({**RESULT.to_json(), "schema": 3}))
+    with pytest.raises(WrongUse, match="has schema 3, this paceline reads 2"):
         SearchResult.read(path)
 
 

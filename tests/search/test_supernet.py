@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import Policy, Space, Supernet
+from devices import WrongUse
+from latency import Workload
+from search import Candidate, Policy, Space, Supernet, Unit, open_space
+from search.spaces import refuse_inconsistent
 from search.supernet import uniform_paths
 
 torch = pytest.importorskip("torch", reason="torch is not installed; a supernet is one of its modules")
@@ -231,3 +234,44 @@ def test_a_straight_through_gradient_is_that_of_the_whole_mixture_and_reaches_ev
     torch.testing.assert_close(sparse, dense, rtol=1e-3, atol=1e-6)
     through = torch.autograd.grad((sparse.detach() * mixture).sum(), policy.logits)[0]
     assert (through.abs().amax(dim=1) > 1e-7).all()
+
+
+@pytest.fixture(scope="module")
+def uneven() -> Space:
+    """A space that classifies, whose units have seven, two and one candidates; one of them is a row of two layers."""
+    candidates = open_space("proxylessnas", (32, 32), 5).units[1].candidates
+    source = candidates[0].workload.inputs[0]
+    row = Candidate("row", (*candidates[0].workloads, *candidates[6].workloads))
+    choices = (candidates, (row, candidates[6]), candidates[2:3])
+    units = tuple(Unit(f"unit {number}", some) for number, some in enumerate(choices))
+    stem = Workload("convolution", ((3, 32, 32),), {"channels": source[0], "kernel": 3, "stride": 4})
+    scores = Workload("classifier", (source,), {"classes": 5, "pool": 1})
+    return Space("uneven", (32, 32), 5, (stem,), units, (), None, scores, (0, 0, 0))
+
+
+@pytest.mark.parametrize("picks", [(0, 0, 0), (6, 1, 0), (3, 0, 0)])
+def test_units_of_different_sizes_are_mixed_and_picked(uneven: Space, picks: tuple[int, ...]) -> None:
+    refuse_inconsistent(uneven)
+    own, images = Supernet(uneven).eval(), torch.randn(2, 3, 32, 32, generator=seeded())
+    with torch.inference_mode():
+        scores = own(images, one_hot(*picks, candidates=7))
+        assert scores.shape == (2, 5)
+        assert torch.equal(scores, own.pick(picks).eval()(images))
+
+
+def test_a_policy_never_draws_what_a_unit_does_not_have(uneven: Space) -> None:
+    own = Policy(torch.from_numpy(uneven.macs), float(uneven.fixed_macs))
+    drawn = own.draw(1.0, seeded(), soft=False, images=200)
+    assert drawn.argmax(dim=-1).amax(dim=0).tolist() == [6, 1, 0]
+    images = torch.randn(2, 3, 32, 32, generator=seeded())
+    supernet = Supernet(uneven)
+    loss = supernet(images, own.draw(1.0, seeded(1), soft=False)[0], own.barred.isinf()).sum() + own.expected_cost()
+    loss.backward()
+    assert own.logits.grad is not None
+    assert own.logits.grad[1:, 2:].abs().max() == 0
+    assert own.logits.grad[0].abs().min() > 0
+
+
+def test_a_supernet_of_cells_is_refused() -> None:
+    with pytest.raises(WrongUse, match="nasbench201 is one of cells"):
+        Supernet(open_space("nasbench201"))

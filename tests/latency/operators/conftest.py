@@ -47,7 +47,9 @@ def agrees_with_torch(built_by_torch: Build) -> Callable[[Workload], None]:
 
     def check(workload: Workload) -> None:
         operator, built = operator_of(workload), built_by_torch(workload)
-        assert (workload.batch, *operator.output(workload)) == built.shape
+        # Class scores are written without the one pixel that they have.
+        shape = (workload.batch, *operator.output(workload))
+        assert built.shape in (shape, shape[:2] if shape[2:] == (1, 1) else shape)
         assert operator.macs(workload) == built.macs
         assert operator.parameters(workload) == built.parameters
 

@@ -82,7 +82,7 @@ def test_all_candidates_of_a_unit_write_the_same_shape(source: int, channels: in
     assert OPERATORS[skipped.operator].output(skipped) == shape
 
 
-def test_an_identity_is_free_and_nothing_else_here_is() -> None:
+def test_an_identity_is_free_and_nothing_else_is() -> None:
     assert [name for name in OPERATORS if OPERATORS[name].is_free] == ["identity"]
     assert OPERATORS["identity"].macs(skip()) == OPERATORS["identity"].parameters(skip()) == 0
 

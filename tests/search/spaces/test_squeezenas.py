@@ -14,7 +14,9 @@ from devices import WrongUse
 from latency import Workload, build_module, operator_of
 from search import CITYSCAPES, PUBLISHED, SPACES, Architecture, Space, open_published, open_space
 from search.spaces import squeezenas
-from search.spaces.squeezenas import MACROS, Macro, Stage
+from search.spaces.chains import Stage
+from search.spaces.squeezenas import MACROS, Macro
+from tests.contracts.space_contract import SpaceContract
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are counted on its modules")
 
@@ -41,8 +43,19 @@ COUNTED = {
     "mac_large": (9_386_147_840, 704_382),
     "mac_xlarge": (21_838_299_136, 1_819_563),
 }
+
+
+class TestDemo(SpaceContract):
+    smallest = (32, 32)
+
+    def open(
+        self, input_size: tuple[int, int] | None = None, classes: int | None = None, precision: str = "fp32"
+    ) -> Space:
+        return open_space("demo", input_size, classes, precision)
+
+
 SIZES = st.tuples(st.integers(32, 300), st.integers(32, 300))
-NAMES = st.sampled_from(sorted(SPACES))
+NAMES = st.sampled_from(sorted(MACROS))
 
 
 def output(workload: Workload) -> tuple[int, int, int]:
@@ -61,7 +74,7 @@ def flops(network: Workload) -> tuple[int, int, torch.Size]:
 
 
 def test_exactly_the_six_networks_were_published() -> None:
-    assert set(PUBLISHED) == set(COUNTED)
+    assert {name for name, (space, _) in PUBLISHED.items() if space in MACROS} == set(COUNTED)
 
 
 @pytest.mark.parametrize("name", COUNTED)
@@ -199,13 +212,13 @@ def test_the_demo_opens_at_the_size_of_the_scenes() -> None:
     assert (open_space("demo").input_size, open_space("demo").classes) == ((96, 192), 11)
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", sorted(MACROS))
 def test_the_reference_is_the_same_mobile_block_everywhere(name: str) -> None:
     space = open_space(name)
     assert set(space.names(Architecture(name, space.reference))) == {"k3e3g1"}
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+@pytest.mark.parametrize("name", sorted(MACROS))
 def test_precision_reaches_every_workload(name: str) -> None:
     space = squeezenas(name, MACROS[name], (64, 64), 2, precision="fp16")
     assert {workload.precision for workload in space.workloads()} == {"fp16"}

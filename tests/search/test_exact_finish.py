@@ -1,0 +1,35 @@
+"""The most probable network within the limit comes first, against all networks of a small space."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from search.exact_finish import ExactFinish
+from search.strategies import Strategy
+from tests.contracts.strategy_contract import Costs, StrategyContract
+
+
+class TestExactFinish(StrategyContract):
+    def make(self, costs: Costs, limit: float, seed: int) -> Strategy:
+        policy = np.where(np.isnan(costs), 0.0, 1.0)
+        return ExactFinish(policy / policy.sum(axis=1, keepdims=True), costs, limit, seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_network_is_the_most_probable_of_all_within_the_limit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    costs, policy = rng.random((4, 5)), rng.dirichlet(np.ones(5), size=4)
+    costs[1, 2] = np.nan
+    every = np.array(list(itertools.product(range(5), repeat=4)))
+    within = costs[np.arange(4), every].sum(axis=1) <= 1.2
+    probability = policy[np.arange(4), every].prod(axis=1)
+    best = every[np.where(within, probability, -1).argmax()]
+    assert ExactFinish(policy, costs, 1.2, 0).ask(1) == [tuple(best.tolist())]
+
+
+def test_a_candidate_of_probability_0_is_not_picked() -> None:
+    policy = np.array([[0.0, 1.0], [0.5, 0.5]])
+    assert all(picks[0] == 1 for picks in ExactFinish(policy, np.ones((2, 2)), 2.0, 0).ask(5))
