@@ -45,8 +45,8 @@ import numpy.typing as npt
 from benchmarks.search_peers import PEERS, Queries
 from devices import PacelineError, WrongUse
 from paceline.screen import progress_bar
-from search.feasibility import feasible_set
 from search.cost import Goal
+from search.feasibility import feasible_set
 from search.listed import ListedCost
 from search.loop import run
 from search.strategies import (
@@ -181,7 +181,9 @@ def main() -> None:
     for device in devices:
         benchmark.cost("latency", device)  # Says which there are.
     if any(column.format(arguments.dataset) not in benchmark.scores for column in _COLUMNS):
-        raise WrongUse(f"{arguments.data} has no accuracies on {arguments.dataset}; it has {', '.join(benchmark.scores)}.")
+        raise WrongUse(
+            f"{arguments.data} has no accuracies on {arguments.dataset}; it has {', '.join(benchmark.scores)}."
+        )
     if min(arguments.seeds, arguments.queries, arguments.processes) < 1:
         raise WrongUse("Seeds, queries and processes must be 1 or more.")
     if unknown := set(arguments.searches) - set(SEARCHES):
@@ -293,7 +295,9 @@ class Found:
         seeds = list(dict.fromkeys(task[3] for task in tasks))
         outcomes = {
             name: {
-                field: np.array([[getattr(results[*problem, seed][name], field) for seed in seeds] for problem in problems])
+                field: np.array(
+                    [[getattr(results[*problem, seed][name], field) for seed in seeds] for problem in problems]
+                )
                 for field in Outcome.__dataclass_fields__
             }
             for name in names
@@ -383,7 +387,9 @@ class Found:
         beaten = [name for name in PEERS if name in self.outcomes and self.against(name)["more"] > 0]
         compared = [name for name in PEERS if name in self.outcomes]
         over = sum(int(outcome["over"].sum()) for outcome in self.outcomes.values())
-        lines.append(f"{DEFAULT} beats {len(beaten)} of {len(compared)} peers on mean regret: {', '.join(beaten) or 'none'}")
+        lines.append(
+            f"{DEFAULT} beats {len(beaten)} of {len(compared)} peers on mean regret: {', '.join(beaten) or 'none'}"
+        )
         lines.append(f"networks above the limit that our strategies proposed: {over}")
         return lines
 

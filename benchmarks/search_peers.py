@@ -73,7 +73,7 @@ def optuna_nsga2(queries: Queries, sizes: Sequence[int], seed: int, population: 
 
 
 def pymoo_ga(queries: Queries, sizes: Sequence[int], seed: int, population: int = 20) -> None:
-    """pymoo's GA with the operators that its manual shows for whole numbers.
+    """Pymoo's GA with the operators that its manual shows for whole numbers.
 
     20 was the best population on cifar10 (beside 10, 30, 50 and its own 100), and better than ``MixedVariableGA``.
     """
@@ -88,9 +88,7 @@ def pymoo_ga(queries: Queries, sizes: Sequence[int], seed: int, population: int 
         from pymoo.problems.static import StaticProblem
     except ImportError as error:
         raise NotAvailable(f"pymoo's GA needs pymoo ({error}). `pip install pymoo`, or leave it out.") from error
-    problem = Problem(
-        n_var=len(sizes), n_obj=1, n_ieq_constr=1, xl=0, xu=[size - 1 for size in sizes], vtype=int
-    )
+    problem = Problem(n_var=len(sizes), n_obj=1, n_ieq_constr=1, xl=0, xu=[size - 1 for size in sizes], vtype=int)
     algorithm = GA(
         pop_size=population,
         sampling=IntegerRandomSampling(),
@@ -114,7 +112,9 @@ PEERS: Mapping[str, Peer] = {"Optuna TPE": optuna_tpe, "Optuna NSGA-II": optuna_
 
 def _ask_and_tell(optuna: Any, sampler: Any, queries: Queries, sizes: Sequence[int]) -> None:
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    spread = {f"unit {unit}": optuna.distributions.CategoricalDistribution(range(size)) for unit, size in enumerate(sizes)}
+    spread = {
+        f"unit {unit}": optuna.distributions.CategoricalDistribution(range(size)) for unit, size in enumerate(sizes)
+    }
     while not queries.is_over:
         trial = study.ask(spread)
         score, violation = queries.ask(tuple(int(trial.params[name]) for name in spread))

@@ -11,11 +11,11 @@ from search.strategies import (
     Nsga2,
     OptunaStrategy,
     RegularizedEvolution,
+    ReinforceController,
     Strategy,
     SurrogateSearch,
     UniformStrategy,
 )
-from search.strategies.controller import ReinforceController
 
 Make = Callable[[FeasibleSet, int], Strategy]
 

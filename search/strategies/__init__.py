@@ -1,5 +1,6 @@
 """Search strategies. They see numbers only: no table, no device, no file."""
 
+from search.strategies.controller import ReinforceController
 from search.strategies.evolution import RegularizedEvolution
 from search.strategies.exact import best_additive
 from search.strategies.feasible import AdditiveFeasible, FeasibleSet, ListedFeasible
@@ -19,6 +20,7 @@ __all__ = [
     "OptunaStrategy",
     "PolicyStrategy",
     "RegularizedEvolution",
+    "ReinforceController",
     "Strategy",
     "SurrogateSearch",
     "Trial",

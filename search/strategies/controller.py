@@ -76,7 +76,7 @@ class ReinforceController(BatchStrategy):
         return as_tuples(self._write(trials))
 
     def _write(self, trials: Sequence[Trial]) -> Indices:
-        """What the controller draws after these trials: a batch, or less where it is sure of networks that were seen."""
+        """What the controller draws after these trials: a batch, or less where it is sure of networks seen before."""
         if self._written is None or self._written[0] != len(trials):
             self._written = len(trials), self._drawn(trials)
         return self._written[1]
