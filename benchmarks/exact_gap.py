@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias, final
 
@@ -32,13 +32,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import numpy.typing as npt
 
-from devices import PacelineError, WrongUse
+from devices import PacelineError, WrongUse, read_device, unknown_name
 from paceline.screen import progress_bar
-from search.strategies import (
+from search import (
     AdditiveFeasible,
     FeasibleSet,
     Nsga2,
+    OptunaStrategy,
     RegularizedEvolution,
+    ReinforceController,
     Strategy,
     SurrogateSearch,
     Trial,
@@ -52,8 +54,14 @@ STRATEGIES: Mapping[str, Callable[[FeasibleSet, int], Strategy]] = {
     "random": UniformStrategy,
     "evolution": RegularizedEvolution,
     "NSGA-II": Nsga2,
+    "REINFORCE": ReinforceController,
     "surrogate": SurrogateSearch,
+    "optuna-nsga2": partial(OptunaStrategy, sampler="NSGAII"),
+    "optuna-tpe": partial(OptunaStrategy, sampler="TPE"),
 }
+DEFAULT = tuple(name for name in STRATEGIES if not name.startswith("optuna"))
+"""Optuna need not be installed, and its TPE takes minutes for a search."""
+
 
 _SHAPE = (22, 13)
 _PERCENTILES = (10, 30, 60)
@@ -131,19 +139,22 @@ def main() -> None:
     arguments = _arguments()
     if min(arguments.tables, arguments.queries) < 1:
         raise WrongUse("At least one table and one query are needed.")
-    gaps: dict[str, list[list[float]]] = {name: [] for name in STRATEGIES}
-    exact_s, spent_s = list[float](), dict.fromkeys(STRATEGIES, 0.0)
+    for name in arguments.strategies:
+        if name not in STRATEGIES:
+            raise unknown_name("strategy", name, STRATEGIES)
+    gaps: dict[str, list[list[float]]] = {name: [] for name in arguments.strategies}
+    exact_s, spent_s = list[float](), dict.fromkeys(gaps, 0.0)
     with progress_bar("tables") as bar:
         for number in range(arguments.tables):
             bar(number, arguments.tables)
             knapsacks = [Knapsack.drawn(number, percentile) for percentile in _PERCENTILES]
-            begun = time.perf_counter()
+            begun = time.process_time()
             optima = [knapsack.optimum for knapsack in knapsacks]
-            exact_s.append((time.perf_counter() - begun) / len(optima))
-            for name, make in STRATEGIES.items():
-                begun = time.perf_counter()
-                gaps[name].append([one.gap(make(one.feasible, number), arguments.queries) for one in knapsacks])
-                spent_s[name] += time.perf_counter() - begun
+            exact_s.append((time.process_time() - begun) / len(optima))
+            for name, found in gaps.items():
+                begun = time.process_time()
+                found.append([one.gap(STRATEGIES[name](one.feasible, number), arguments.queries) for one in knapsacks])
+                spent_s[name] += time.process_time() - begun
         bar(arguments.tables, arguments.tables)
     rows = {name: _row(np.array(found), spent_s[name]) for name, found in gaps.items()}
     if arguments.json:
@@ -167,12 +178,13 @@ def _row(gaps: Array, spent_s: float) -> dict[str, float]:
 
 def _print(rows: Mapping[str, Mapping[str, float]], exact_s: float, arguments: argparse.Namespace) -> None:
     units, candidates = _SHAPE
+    print(f"machine: {read_device().describe()}")
     print(
         f"{arguments.tables} tables of {units} x {candidates}, limits at the 10th, 30th and 60th percentile of cost, "
         f"{arguments.queries} queries.\n"
         "Gap to the exact optimum, 0 is the optimum, 1 an average network within the limit: mean at each limit, mean\n"
         "over all with its standard error over tables, standard deviation over searches, share of searches that found\n"
-        f"the optimum. The optimum itself takes {exact_s:.2f} s."
+        f"the optimum, processor time. The optimum itself takes {exact_s:.2f} s."
     )
     print(f"{'':12}{'10th':>8}{'30th':>8}{'60th':>8}{'mean':>17}{'spread':>9}{'optimal':>9}{'s a search':>12}")
     for name, row in rows.items():
@@ -188,6 +200,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--tables", type=int, default=20, help="how many, from number 0 on")
     parser.add_argument("--queries", type=int, default=200, help="networks that a strategy may score")
+    parser.add_argument("--strategies", nargs="+", default=list(DEFAULT), help=f"of {', '.join(STRATEGIES)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 

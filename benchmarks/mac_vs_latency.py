@@ -1,21 +1,30 @@
 """What does a search gain by a limit on latency, where it would have had one on MACs?
 
-NAS-Bench-201, every device of the file, MAC limits at the 10th, 30th and 60th percentile of the MACs of its cells. For
-each: A is the best cell within the MAC limit, and takes some time on the device. B is the best cell within that time:
-what accuracy was there to be had for the same time. C is the fastest cell that is no worse than A: what time was there
-to be saved at the same accuracy. Best is by accuracy on validation images after 12 epochs, which is all that the
-searches see; accuracies are those on test images after 200 epochs. From the root of the repository:
+The default strategy searches under a MAC limit, at the 10th, 30th and 60th percentile of the MACs of all networks; A is
+what it returns, and takes some time on a device. The same search under that time as the limit returns B: how much more
+accurate is B than A, for the same time? C is the fastest network that this search came by and that is no worse than A,
+or A itself: how much time does it save at the same accuracy? All of it with several seeds. From the root of the
+repository, minutes:
 
-    python benchmarks/mac_vs_latency.py --data ../shared/data/nasbench201.npz --out runs/mac_vs_latency
+    python benchmarks/mac_vs_latency.py --data ../shared/data/*.npz --out runs/mac_vs_latency
 
-No searcher's luck is in it: the first column of each pair is exhaustive, over all 15 625 cells. The second is the mean
-over seeds, and its standard deviation, of the same done exhaustively among 1000 cells that are drawn uniformly, the
-same ones for both limits: what a random search of 1000 networks would gain. B and C are by construction no worse than A
-in what the searches see, so a gain below 0 on test images after 200 epochs is what choosing by the validation accuracy
-after 12 costs.
+On NAS-Bench-201 searches see the validation accuracy after 12 epochs, and what is told is the test accuracy after 200;
+Accel-NASBench has one accuracy only, which is both. Both are tables: beside each search, in brackets, is what an
+exhaustive one gains, and in the last column what it gains on average of limits at the 5th, 10th, ... 95th percentile.
+Its C is the fastest of all networks that are no worse than A, where a search under a limit on time has no reason to
+look for networks far below it: what a search saves beside its A is the lower end of what can be saved. Where searches
+gain more than an exhaustive one does, it is because they missed what is best within the MAC limit.
 
-MACs are those of every edge that is written, of convolutions and the classifier. Beside each device: Spearman's rank
-correlation of MACs with its latency over all cells with a path from input to output, without which MACs mean nothing.
+The row of MACs is the control: MACs in place of the time, so that both limits are the same and nothing is to be gained.
+Searches under the second limit have other seeds than those under the first, or that would be so by construction. What
+is gained there is chance, and as large as chance is elsewhere: searches of any seed end in the same few networks, so
+the standard error over seeds says little of what other networks would have brought.
+
+Beside each device: Spearman's rank correlation of MACs with its latency. On NAS-Bench-201 it leaves out the cells
+without a path from input to output, whose MACs mean nothing. A throughput (of batches of a size that Accel-NASBench
+does not say) is taken as the time for an image. Networks that failed on a device are left out on all. Of FBNet's
+networks no accuracies are known, and correlations are all that is told of them; their MACs are those at 32x32 for
+CIFAR-100, where stem and first stages have no stride. Files of anything else are passed over.
 """
 
 from __future__ import annotations
@@ -23,8 +32,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias, final
 
@@ -33,139 +43,283 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import numpy.typing as npt
 
-from devices import NotAvailable, PacelineError, WrongUse
-from paceline.screen import progress_bar
-from search import Objective, is_live, open_space, read_cells
+from benchmarks.mac_vs_latency_shown import CONTROL, PERCENTILES, Array, Gains, Shown
+from devices import PacelineError, WrongUse
+from latency import Workload, operator_of
+from paceline.screen import Bar, progress_bar
+from search import (
+    Goal,
+    ListedCost,
+    ListedNetworks,
+    SurrogateSearch,
+    TabularBenchmark,
+    best,
+    feasible_set,
+    is_live,
+    open_space,
+    run,
+)
 
-Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.intp]
+Rows: TypeAlias = npt.NDArray[np.intp]
 
-_PERCENTILES = (10, 30, 60)
-_PREFIX = "latency_ms/"
+_COLUMNS = {
+    "nasbench201": ("accuracy_12ep_val/{}", "accuracy_200ep_test/{}"),
+    "accel_nasbench": ("val_top1", "val_top1"),
+}
+_THROUGHPUT, _LATENCY = "perf/throughput_", "latency_ms/"
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Cells:
-    """The file.
+class Networks:
+    """Networks of a space that ran on every device.
 
     Attributes:
-        macs: of each cell, shape (cells,).
-        seen: accuracy on validation images after 12 epochs, in percent, same shape.
-        tested: accuracy on test images after 200 epochs, in percent, same shape.
-        live: whether there is a path from input to output, same shape.
-        latency_ms: same shape, by device.
+        title: of the space, with what is searched and what is told.
+        listed: the networks, n of them.
+        macs: of each, shape (n,).
+        seen: accuracy that searches see, in percent, same shape.
+        tested: accuracy that is told, in percent, same shape.
+        connected: whether there is a path from input to output, same shape.
+        times_s: in seconds by device, same shape.
     """
 
+    title: str
+    listed: ListedNetworks
     macs: Array
     seen: Array
     tested: Array
-    live: npt.NDArray[np.bool_]
-    latency_ms: Mapping[str, Array]
+    connected: npt.NDArray[np.bool_]
+    times_s: Mapping[str, Array]
 
     @staticmethod
-    def read(file: Path, images: str) -> Cells:
-        """Read the cells.
+    def read(file: Path, images: str) -> Networks:
+        """A file of NAS-Bench-201 or Accel-NASBench.
 
         Raises:
-            WrongUse: the file is missing, or has no such images or no device.
+            WrongUse: it is neither, or has no such images.
         """
-        if not file.exists():
-            raise WrongUse(f"{file} is missing. Name a file of the layout of nasbench201.npz with --data.")
-        with np.load(file, allow_pickle=False) as data:
-            seen, tested = f"accuracy_12ep_val/{images}", f"accuracy_200ep_test/{images}"
-            devices = [name for name in data.files if name.startswith(_PREFIX)]
-            if not {seen, tested} <= set(data.files) or not devices:
-                raise WrongUse(f"{file} must have {seen}, {tested} and {_PREFIX}DEVICE; got {', '.join(data.files)}.")
-            cells = read_cells(data["arch"].tolist())
-            return Cells(
-                Objective.macs(open_space("nasbench201")).cost(cells),
-                data[seen].astype(np.float64),
-                data[tested].astype(np.float64),
-                np.asarray(is_live(cells).any(axis=1)),
-                {name.removeprefix(_PREFIX): data[name].astype(np.float64) for name in devices},
-            )
-
-    def compare(self, device: str, limit_macs: float, among: Indices) -> dict[str, float] | None:
-        """A, B and C among some cells; None where no cell is within the limit.
-
-        Returns:
-            ``gained``: test accuracy of B above A's, in percentage points; ``seen``: the same of what was searched on;
-            ``saved``: share of A's time that C does not take; ``kept``: test accuracy of C above A's; ``latency_ms``
-            and ``accuracy`` of A.
-        """
-        time_ms, macs, seen, tested = (
-            self.latency_ms[device][among],
-            self.macs[among],
-            self.seen[among],
-            self.tested[among],
+        benchmark = TabularBenchmark.read(file)
+        name = benchmark.networks.name
+        columns = [column.format(images) for column in _COLUMNS[name]]
+        if not set(columns) <= set(benchmark.scores):
+            raise WrongUse(f"{file} must have {', '.join(columns)}; it has {', '.join(benchmark.scores)}.")
+        times = {**benchmark.latency_s, **_times_of_throughputs(file)}
+        ran = np.flatnonzero(np.isfinite(list(times.values())).all(axis=0))
+        picks = benchmark.networks.picks[ran]
+        seen, tested = (benchmark.scores[column][ran] for column in columns)
+        return Networks(
+            ", ".join([name, *dict.fromkeys(map(benchmark.meaning, columns))]),
+            ListedNetworks(name, benchmark.networks.candidates, picks, tuple(picks[0].tolist())),
+            benchmark.counts["macs"][ran],
+            seen,
+            tested,
+            np.asarray(is_live(picks).any(axis=1)) if name == "nasbench201" else np.ones(len(ran), dtype=np.bool_),
+            {device: values[ran] for device, values in times.items()},
         )
-        within = np.flatnonzero(macs <= limit_macs)
-        if not len(within):
-            return None
-        a = _best(within, seen, macs)
-        b = _best(np.flatnonzero(time_ms <= time_ms[a]), seen, time_ms)
-        as_good = np.flatnonzero(seen >= seen[a])
-        c = as_good[np.lexsort((-seen[as_good], time_ms[as_good]))[0]]
-        return {
-            "gained": float(tested[b] - tested[a]),
-            "seen": float(seen[b] - seen[a]),
-            "saved": float(1 - time_ms[c] / time_ms[a]),
-            "kept": float(tested[c] - tested[a]),
-            "latency_ms": float(time_ms[a]),
-            "accuracy": float(tested[a]),
-        }
+
+    def limits(self, percentiles: Sequence[float]) -> list[float]:
+        """Limits on MACs."""
+        return [float(limit) for limit in np.percentile(self.macs, percentiles)]
+
+    def spearman(self, times_s: Array) -> float:
+        """Rank correlation of MACs with a time."""
+        return _spearman(self.macs[self.connected], times_s[self.connected])
+
+    def searched(self, name: str, costs: Array, limit: float, seed: int, queries: int) -> tuple[int, Rows]:
+        """The default strategy under a limit: what it returns, and all that it came by.
+
+        Args:
+            name: of the cost, ``macs`` or ``latency``.
+            costs: of each network, shape (n,).
+            limit: in the same unit.
+            seed: of the strategy.
+            queries: networks that it may ask for.
+        """
+        cost = ListedCost(name, self.listed, costs)
+        strategy = SurrogateSearch(feasible_set([Goal(cost, limit)]), seed)
+        trials = run(strategy, lambda picks: float(self.seen[self._row(picks)]), cost, limit, queries)
+        return self._row(best(trials, cost, limit).picks), np.array([self._row(trial.picks) for trial in trials])
+
+    def exhaustive(self, costs: Array, limit: float) -> int:
+        """The network that searches see the most accurate within a limit, among equals the cheapest."""
+        within = np.flatnonzero(costs <= limit)
+        return int(within[np.lexsort((costs[within], -self.seen[within]))[0]])
+
+    def fastest(self, times_s: Array, first: int, among: Rows) -> int:
+        """The fastest that searches see no worse than the first, which is it where there is none faster."""
+        as_good = np.append(among[self.seen[among] >= self.seen[first]], first)
+        return int(as_good[np.lexsort((-self.seen[as_good], times_s[as_good]))[0]])
+
+    def _row(self, picks: Sequence[int]) -> int:
+        row = self.listed.row(picks)
+        assert row is not None, "strategies are given the listed networks and no others"
+        return row
 
 
-def _best(rows: Indices, seen: Array, cost: Array) -> int:
-    """The row of highest accuracy, and among equals of least cost."""
-    return int(rows[np.lexsort((cost[rows], -seen[rows]))[0]])
+@final
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Every device of a file, with the same searches under MAC limits for all of them.
+
+    Attributes:
+        networks: what is searched.
+        seeds: how many, from 0 on; searches under the second limit have those that follow.
+        queries: of each search.
+    """
+
+    networks: Networks
+    seeds: int
+    queries: int
+
+    @cached_property
+    def by_macs(self) -> list[list[int]]:
+        """A for each limit and seed."""
+        return [
+            [self.networks.searched("macs", self.networks.macs, limit, seed, self.queries)[0] for seed in self._seeds]
+            for limit in self.networks.limits(PERCENTILES)
+        ]
+
+    def device(self, times: Array, name: str = "latency") -> Gains:
+        """What is gained on a device.
+
+        Args:
+            times: of each network, shape (n,), in seconds; or MACs.
+            name: ``latency`` or ``macs``.
+        """
+        found = [[self._compared(times, name, a, seed) for seed, a in enumerate(returned)] for returned in self.by_macs]
+        whole, many = (
+            np.array([self._exhaustive(times, limit) for limit in self.networks.limits(percentiles)])
+            for percentiles in (PERCENTILES, range(5, 100, 5))
+        )
+        return Gains.of(self.networks.spearman(times), np.array(found), whole, many.mean(axis=0))
+
+    def _exhaustive(self, times: Array, limit: float) -> tuple[float, ...]:
+        networks = self.networks
+        a = networks.exhaustive(networks.macs, limit)
+        return self._differences(times, a, networks.exhaustive(times, times[a]), np.arange(len(times)))
+
+    def _compared(self, times: Array, name: str, a: int, seed: int) -> tuple[float, ...]:
+        b, among = self.networks.searched(name, times, float(times[a]), self.seeds + seed, self.queries)
+        return self._differences(times, a, b, among)
+
+    def _differences(self, times: Array, a: int, b: int, among: Rows) -> tuple[float, ...]:
+        """In the order of ``Gains``."""
+        networks = self.networks
+        c = networks.fastest(times, a, among)
+        return (
+            float(networks.tested[b] - networks.tested[a]),
+            float(networks.seen[b] - networks.seen[a]),
+            float(1 - times[c] / times[a]),
+            float(networks.tested[c] - networks.tested[a]),
+        )
+
+    @property
+    def _seeds(self) -> range:
+        return range(self.seeds)
 
 
 def main() -> None:
-    """Compare on every device, print, draw."""
+    """Search on every device, print, draw."""
     arguments = _arguments()
-    cells = Cells.read(arguments.data, arguments.images)
-    devices = arguments.devices or list(cells.latency_ms)
-    if unknown := set(devices) - set(cells.latency_ms):
-        raise WrongUse(
-            f"{', '.join(sorted(unknown))} is not in {arguments.data}; it has {', '.join(cells.latency_ms)}."
-        )
-    if arguments.seeds < 2 or not 1 <= arguments.cells <= len(cells.macs):
-        raise WrongUse(f"A spread needs 2 seeds or more, each of 1 to {len(cells.macs)} cells.")
-    found = {}
-    with progress_bar("devices") as bar:
-        for done, device in enumerate(devices):
-            bar(done, len(devices), device)
-            found[device] = _device(cells, device, arguments.cells, arguments.seeds)
-        bar(len(devices), len(devices))
-    found = dict(sorted(found.items(), key=lambda item: item[1]["spearman"]))
+    if arguments.seeds < 2 or arguments.queries < 1:
+        raise WrongUse("A spread needs 2 seeds or more, and a search 1 query or more.")
+    spaces, alone = _read(arguments.data, arguments.images)
+    known = {device for networks in spaces for device in networks.times_s}
+    if unknown := set(arguments.devices or ()) - known:
+        raise WrongUse(f"{', '.join(sorted(unknown))} is in none of the files; they have {', '.join(sorted(known))}.")
+    found = dict[str, dict[str, Gains]]()
+    with progress_bar("searches") as bar:
+        for networks in spaces:
+            wanted = [device for device in networks.times_s if device in (arguments.devices or known)]
+            if wanted:
+                found[networks.title] = _searched(Search(networks, arguments.seeds, arguments.queries), wanted, bar)
+    shown = Shown(found, alone, arguments.seeds, arguments.queries)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "mac_vs_latency.json").write_text(json.dumps(found, indent=1) + "\n")
-        _draw(found, arguments.out / "mac_vs_latency.png")
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        _print(found, arguments)
+        (arguments.out / "mac_vs_latency.json").write_text(json.dumps(shown.to_json(), indent=1) + "\n")
+        shown.draw(arguments.out / "mac_vs_latency.png")
+    print(json.dumps(shown.to_json(), indent=1) if arguments.json else shown.text())
 
 
-def _device(cells: Cells, device: str, count: int, seeds: int) -> dict[str, float]:
-    """All figures of a device, flat: ``gained_30`` is exhaustive, ``gained_30_mean`` and ``_spread`` over seeds."""
-    everything = np.arange(len(cells.macs))
-    figures = {"spearman": _spearman(cells.macs[cells.live], cells.latency_ms[device][cells.live])}
-    for percentile in _PERCENTILES:
-        limit = float(np.percentile(cells.macs, percentile))
-        whole = cells.compare(device, limit, everything)
-        assert whole is not None, "a percentile has cells below it"
-        figures |= {f"{name}_{percentile}": value for name, value in whole.items()}
-        pools = [np.random.default_rng(seed).choice(everything, count, replace=False) for seed in range(seeds)]
-        drawn = [one for pool in pools if (one := cells.compare(device, limit, pool)) is not None]
-        for name in ("gained", "saved"):
-            values = np.array([one[name] for one in drawn])
-            figures[f"{name}_{percentile}_mean"] = float(values.mean()) if len(values) else float("nan")
-            figures[f"{name}_{percentile}_spread"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return figures
+def _read(files: Sequence[Path], images: str) -> tuple[list[Networks], dict[str, float]]:
+    """Spaces to search, the one of most networks first, and FBNet's correlations.
+
+    Raises:
+        WrongUse: a file is missing or cannot be read, or none can be searched.
+    """
+    spaces, alone = list[Networks](), dict[str, float]()
+    for file in files:
+        names = _arrays_of(file)
+        if "op_names" in names:
+            alone = correlations_of_fbnet(file)
+        elif any(name.startswith("accuracy_") for name in names) or "val_top1" in names:
+            spaces.append(Networks.read(file, images))
+    if not spaces:
+        raise WrongUse("One of the files must have accuracies, as nasbench201.npz and accel_nasbench.npz do.")
+    return sorted(spaces, key=lambda networks: -len(networks.macs)), alone
+
+
+def _arrays_of(file: Path) -> list[str]:
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            return list(data.files)
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"{file} must be an npz file; it cannot be read ({error}). Name others with --data.") from error
+
+
+def _searched(search: Search, devices: Sequence[str], bar: Bar) -> dict[str, Gains]:
+    """Gains by device, those first whose latency MACs tell least of; the control last."""
+    gains = dict[str, Gains]()
+    for done, device in enumerate(devices):
+        bar(done, len(devices) + 1, device, search.networks.listed.name)
+        gains[device] = search.device(search.networks.times_s[device])
+    gains = dict(sorted(gains.items(), key=lambda item: item[1].spearman))
+    gains[CONTROL] = search.device(search.networks.macs, "macs")
+    bar(len(devices) + 1, len(devices) + 1, "", search.networks.listed.name)
+    return gains
+
+
+def _times_of_throughputs(file: Path) -> dict[str, Array]:
+    """Seconds for an image by device, in the order of ``TabularBenchmark``, which keeps the first of equal networks."""
+    with np.load(file, allow_pickle=False) as data:
+        names = [name for name in data.files if name.startswith(_THROUGHPUT)]
+        if not names:
+            return {}
+        kept = np.sort(np.unique(data["arch"], axis=0, return_index=True)[1])
+        rates = {name.removeprefix("perf/"): data[name][kept].astype(np.float64) for name in names}
+    return {device: 1 / np.where(rate > 0, rate, np.nan) for device, rate in rates.items()}
+
+
+def correlations_of_fbnet(file: Path) -> dict[str, float]:
+    """Spearman's correlation of MACs with latency by device, for FBNet's networks at 32x32.
+
+    Args:
+        file: of the layout of fbnet_cifar100.npz: ``arch``, one of nine candidates for each of 22 units, and
+            ``latency_ms/DEVICE``.
+    """
+    with np.load(file, allow_pickle=False) as data:
+        picks = data["arch"]
+        times = {name.removeprefix(_LATENCY): data[name] for name in data.files if name.startswith(_LATENCY)}
+    # At 128 pixels and by their strides, all but the first two units have the sizes that they have for CIFAR.
+    units = open_space("fbnet", (128, 128)).units
+    macs = np.array(
+        [[_macs(_at_32(each.workload, place)) for each in unit.candidates] for place, unit in enumerate(units)]
+    )
+    sums = macs[np.arange(len(units)), picks].sum(axis=1)
+    return {device: _spearman(sums, values) for device, values in times.items()}
+
+
+def _at_32(workload: Workload, unit: int) -> Workload:
+    """What a workload of the space at 128 pixels is for CIFAR."""
+    if unit > 1:
+        return workload
+    attributes = {name: 1 if name == "stride" else value for name, value in workload.attributes.items()}
+    return replace(workload, inputs=((workload.inputs[0][0], 32, 32),), attributes=attributes)
+
+
+def _macs(workload: Workload) -> float:
+    return float(operator_of(workload).macs(workload))
 
 
 def _spearman(first: Array, second: Array) -> float:
@@ -174,100 +328,15 @@ def _spearman(first: Array, second: Array) -> float:
     return float(spearmanr(first, second).statistic)
 
 
-def _print(found: Mapping[str, Mapping[str, float]], arguments: argparse.Namespace) -> None:
-    print(
-        f"{arguments.images}; limits at the {', '.join(map(str, _PERCENTILES))}th percentile of MACs; exhaustive, then "
-        f"mean +- standard deviation over {arguments.seeds} draws of {arguments.cells} cells"
-    )
-    print("accuracy gained in percentage points (test, 200 epochs) for the same time | time saved at no less accuracy")
-    heads = (
-        "".join(f"{f'gained {p}':>21}" for p in _PERCENTILES)
-        + " |"
-        + "".join(f"{f'saved {p}':>21}" for p in _PERCENTILES)
-    )
-    print(f"{'':16}{'Spearman':>9}{heads}")
-    for device, figures in found.items():
-        print(_line(device, figures))
-    print(
-        _line("mean", {name: float(np.mean([f[name] for f in found.values()])) for name in next(iter(found.values()))})
-    )
-    print(_summary(found))
-
-
-def _line(device: str, figures: Mapping[str, float]) -> str:
-    gained = "".join(
-        f"{figures[f'gained_{p}']:7.2f}{figures[f'gained_{p}_mean']:7.2f} +-{figures[f'gained_{p}_spread']:4.2f}"
-        for p in _PERCENTILES
-    )
-    saved = "".join(
-        f"{figures[f'saved_{p}']:7.0%}{figures[f'saved_{p}_mean']:7.0%} +-{figures[f'saved_{p}_spread']:4.0%}"
-        for p in _PERCENTILES
-    )
-    return f"{device:16}{figures['spearman']:9.3f}{gained} |{saved}"
-
-
-def _summary(found: Mapping[str, Mapping[str, float]]) -> str:
-    """How the gain hangs together with the rank correlation, and where it is a loss."""
-    worse = [
-        f"{device} at {p}" for device, figures in found.items() for p in _PERCENTILES if figures[f"gained_{p}"] < 0
-    ]
-    said = f"exhaustive gains below 0 on test images: {len(worse)} of {len(found) * len(_PERCENTILES)}"
-    said += f" ({', '.join(worse)})" if worse else ""
-    if len(found) > 2:
-        rho = np.array([figures["spearman"] for figures in found.values()])
-        saved = np.array([np.mean([figures[f"saved_{p}"] for p in _PERCENTILES]) for figures in found.values()])
-        said += (
-            f"\nrank correlation over devices of Spearman(MACs, latency) with time saved: {_spearman(rho, saved):.2f}"
-        )
-    return said
-
-
-def _draw(found: Mapping[str, Mapping[str, float]], path: Path) -> None:
-    """One row for each device, the ones that MACs tell least of on top: what was gained, and what was saved."""
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import PercentFormatter
-    except ImportError as error:
-        raise NotAvailable("The plot needs matplotlib. pip install 'paceline[report]', or leave --out out.") from error
-    figure = Figure(figsize=(11, 1.2 + 0.32 * len(found)), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    rows = np.arange(len(found))[::-1]
-    titles = {
-        "gained": "accuracy gained for the same time, percentage points",
-        "saved": "time saved at no less accuracy",
-    }
-    for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        for shift, percentile in zip((0.2, 0.0, -0.2), _PERCENTILES, strict=True):
-            whole, mean, spread = (
-                np.array([figures[f"{name}_{percentile}{end}"] for figures in found.values()])
-                for end in ("", "_mean", "_spread")
-            )
-            colour = f"C{_PERCENTILES.index(percentile)}"
-            axis.errorbar(mean, rows + shift, xerr=spread, fmt="|", color=colour, elinewidth=1, alpha=0.5)
-            axis.plot(whole, rows + shift, "o", color=colour, markersize=4, label=f"{percentile}th percentile of MACs")
-        axis.axvline(0, color="0.6", linewidth=0.8)
-        axis.set_title(title, fontsize=10)
-        axis.grid(axis="x", color="0.9")
-    axes[0].set_yticks(
-        rows, [f"{device}  ({figures['spearman']:.2f})" for device, figures in found.items()], fontsize=8
-    )
-    axes[1].xaxis.set_major_formatter(PercentFormatter(1))
-    figure.supxlabel(
-        "beside each device Spearman's correlation of MACs and latency; points exhaustive, bars over draws"
-    )
-    axes[1].legend(fontsize=8)
-    figure.savefig(path, dpi=150)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/nasbench201.npz"), help="cells")
-    parser.add_argument("--images", default="cifar10", help="which accuracies: cifar10, cifar100 or imagenet16")
-    parser.add_argument("--devices", nargs="+", help="only these; all of the file without")
-    parser.add_argument("--cells", type=int, default=1000, help="cells in each draw")
-    parser.add_argument("--seeds", type=int, default=20, help="draws, from seed 0 on")
+    parser.add_argument("--data", type=Path, nargs="+", default=[Path("../shared/data/nasbench201.npz")], help="tables")
+    parser.add_argument("--images", default="cifar100", help="of NAS-Bench-201: cifar10, cifar100 or imagenet16")
+    parser.add_argument("--devices", nargs="+", help="only these; all of the files without")
+    parser.add_argument("--queries", type=int, default=100, help="networks that a search may ask for")
+    parser.add_argument("--seeds", type=int, default=5, help="from 0 on")
     parser.add_argument("--out", type=Path, help="folder for the plot and the figures; without, they are printed only")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()

@@ -2,13 +2,14 @@
 
 REINFORCE searches two spaces within a limit: whole networks of 22 units with 13 candidates whose score is a sum (a
 table of ``exact_gap.py``, limit at the 30th percentile of cost), and the cells of NAS-Bench-201 by their validation
-accuracy after 12 epochs, latency on one device at most its 30th percentile. The reward of a query is the score of the
+accuracy after 12 epochs, latency on one device at most its 30th percentile. What is told of a query is the score of the
 network that was asked for. A strategy that learns asks for better networks the longer it runs; uniform draws stay where
-they are, or fall when the best have been drawn, as no network is asked for twice. From the root of the repository:
+they are, or fall when the best have been drawn, as no network is asked for twice. The controller runs twice: as it
+comes, and by rewards alone, without imitating the best of its networks. From the root of the repository:
 
-    python benchmarks/reinforce_learns.py --data ../shared/data/nasbench201.npz
+    python benchmarks/reinforce_learns.py --data ../shared/data/nasbench201.npz --out runs/reinforce_learns
 
-Without --data there are only the networks. This takes seconds:
+Without --data there are only the networks, without --out no plot. This takes seconds:
 
     python benchmarks/reinforce_learns.py --seeds 2 --queries 100
 """
@@ -18,9 +19,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, TypeAlias, final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -29,18 +32,29 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.exact_gap import Knapsack
-from devices import PacelineError, WrongUse, unknown_name
+from devices import NotAvailable, PacelineError, WrongUse, unknown_name
 from paceline.screen import progress_bar
-from search.strategies import FeasibleSet, ListedFeasible, ReinforceController, Strategy, Trial, UniformStrategy
-from search.tabular_benchmark import TabularBenchmark
+from search import (
+    FeasibleSet,
+    ListedFeasible,
+    ReinforceController,
+    Strategy,
+    TabularBenchmark,
+    Trial,
+    UniformStrategy,
+)
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Score: TypeAlias = Callable[[tuple[int, ...]], float]
 
 STRATEGIES: Mapping[str, Callable[[FeasibleSet, int], Strategy]] = {
     "random": UniformStrategy,
+    "rewards alone": partial(ReinforceController, imitation=0.0),
     "REINFORCE": ReinforceController,
 }
+
+_LOOKS = (("#5b6370", ":"), ("#0072b2", "--"), ("#d55e00", "-"))
+"""Colours of Okabe and Ito and lines of the strategies, in order: told apart without colours, too."""
 
 _PERCENTILE = 30
 _BLOCKS = 10
@@ -124,11 +138,14 @@ def main() -> None:
     if arguments.data is not None:
         problems.append(cells(arguments.data, arguments.device, arguments.dataset))
     results = [_searched(problem, arguments.seeds, arguments.queries) for problem in problems]
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        _draw(results, arguments.queries, arguments.out / "reinforce_learns.png")
     if arguments.json:
         print(json.dumps(results, indent=1))
         return
-    print(f"Mean reward of each tenth of {arguments.queries} queries, +- its standard deviation over {arguments.seeds}")
-    print("seeds; gain of REINFORCE over random at the same queries and seed, +- its standard error.")
+    print(f"Mean score of each tenth of {arguments.queries} queries, +- its standard deviation over {arguments.seeds}")
+    print("seeds; gain over random at the same queries and seed, +- its standard error; the best of all queries.")
     for result in results:
         _print(result)
 
@@ -142,25 +159,56 @@ def _searched(problem: Problem, seeds: int, queries: int) -> dict[str, Any]:
                 found[name].append(problem.rewards(make(problem.feasible, seed), queries))
         bar(seeds, seeds)
     parts = {name: blocks(np.stack(rewards)) for name, rewards in found.items()}
-    gain = parts["REINFORCE"] - parts["random"]
+    gains = {name: of - parts["random"] for name, of in parts.items() if name != "random"}
     best = {name: np.stack(rewards).max(axis=1) for name, rewards in found.items()}
     return {
         "problem": problem.name,
-        **{name: {"mean": of.mean(axis=0).tolist(), "spread": of.std(axis=0).tolist()} for name, of in parts.items()},
-        "gain": {"mean": gain.mean(axis=0).tolist(), "error": (gain.std(axis=0, ddof=1) / seeds**0.5).tolist()},
-        "best": {name: {"mean": float(of.mean()), "spread": float(of.std())} for name, of in best.items()},
+        "scores": {name: {"mean": of.mean(axis=0).tolist(), "spread": _spread(of)} for name, of in parts.items()},
+        "gains": {
+            name: {"mean": of.mean(axis=0).tolist(), "error": (np.array(_spread(of)) / seeds**0.5).tolist()}
+            for name, of in gains.items()
+        },
+        "best": {name: {"mean": float(of.mean()), "spread": float(of.std(ddof=1))} for name, of in best.items()},
     }
 
 
+def _spread(parts: Array) -> list[float]:
+    return [float(spread) for spread in parts.std(axis=0, ddof=1)]
+
+
 def _print(result: Mapping[str, Any]) -> None:
-    print(f"\n{result['problem']}\n{'tenth':>6}{'random':>20}{'REINFORCE':>20}{'gain':>20}")
-    gain = result["gain"]
+    scores, gains, best = result["scores"], result["gains"], result["best"]
+    headings = [*scores, *(f"gain, {name}" for name in gains)]
+    print(f"\n{result['problem']}\n{'tenth':>6}" + "".join(f"{heading:>21}" for heading in headings))
     for part in range(_BLOCKS):
-        columns = [f"{result[name]['mean'][part]:.3f} +- {result[name]['spread'][part]:.3f}" for name in STRATEGIES]
-        columns.append(f"{gain['mean'][part]:.3f} +- {gain['error'][part]:.3f}")
-        print(f"{part + 1:6}" + "".join(f"{column:>20}" for column in columns))
-    columns = [f"{result['best'][name]['mean']:.3f} +- {result['best'][name]['spread']:.3f}" for name in STRATEGIES]
-    print(f"{'best':>6}" + "".join(f"{column:>20}" for column in columns))
+        cells = [f"{of['mean'][part]:.3f} +- {of['spread'][part]:.3f}" for of in scores.values()]
+        cells += [f"{of['mean'][part]:.3f} +- {of['error'][part]:.3f}" for of in gains.values()]
+        print(f"{part + 1:6}" + "".join(f"{cell:>21}" for cell in cells))
+    print(f"{'best':>6}" + "".join(f"{of['mean']:>12.3f} +- {of['spread']:.3f}" for of in best.values()))
+
+
+def _draw(results: Sequence[Mapping[str, Any]], queries: int, file: Path) -> None:
+    """Mean scores over the run, with a band of a standard deviation, one panel for each problem.
+
+    Raises:
+        NotAvailable: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NotAvailable("The plot needs matplotlib. pip install 'paceline[report]', or leave out --out.") from error
+    figure = Figure(figsize=(6 * len(results), 4), layout="constrained")
+    middles = (np.arange(_BLOCKS) + 0.5) * queries / _BLOCKS
+    for axis, result in zip(np.ravel(figure.subplots(1, len(results))), results, strict=True):
+        for (name, of), (colour, dashes) in zip(result["scores"].items(), _LOOKS, strict=True):
+            mean, spread = np.array(of["mean"]), np.array(of["spread"])
+            axis.plot(middles, mean, dashes, color=colour, label=name)
+            axis.fill_between(middles, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        axis.set_title("\n".join(wrap(result["problem"], 60)), fontsize="small")
+        axis.set_xlabel("queries")
+        axis.set_ylabel("mean score of a tenth of the run")
+        axis.legend(frameon=False)
+    figure.savefig(file, dpi=150)
 
 
 def _arguments() -> argparse.Namespace:
@@ -172,6 +220,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", default="cifar100", help="cifar10, cifar100 or imagenet16")
     parser.add_argument("--queries", type=int, default=1000, help="networks that are scored in a run")
     parser.add_argument("--seeds", type=int, default=10, help="runs, from seed 0 on")
+    parser.add_argument("--out", type=Path, help="folder for the plot; without, there is none")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 

@@ -75,7 +75,8 @@ def optuna_nsga2(queries: Queries, sizes: Sequence[int], seed: int, population: 
 def pymoo_ga(queries: Queries, sizes: Sequence[int], seed: int, population: int = 20) -> None:
     """Pymoo's GA with the operators that its manual shows for whole numbers.
 
-    20 was the best population on cifar10 (beside 10, 30, 50 and its own 100), and better than ``MixedVariableGA``.
+    It ends the generation that it is in, so it may make some queries more than allowed, fewer than a population. 20 was
+    the best population on cifar10 (beside 10, 30, 50 and its own 100), and better than ``MixedVariableGA``.
     """
     try:
         from pymoo.algorithms.soo.nonconvex.ga import GA

@@ -27,6 +27,8 @@ _BROKEN = (
     ValueError,
     NameError,
     LookupError,
+    ArithmeticError,
+    AssertionError,
 )
 """What a file raises while it runs when something is wrong with it."""
 

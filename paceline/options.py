@@ -24,7 +24,9 @@ from lut import Lookup, Table
 from paceline.screen import ImageSize, image_size, seconds
 from search import SPACES, Space
 
-SpaceName = Annotated[str, typer.Option("--space", help=f"Search space: {', '.join(SPACES)}.", show_default=True)]
+SPACE_HELP = f"Search space: {', '.join(SPACES)}; or a file such as my_space.py:space or my_space.toml."
+
+SpaceName = Annotated[str, typer.Option("--space", help=SPACE_HELP, show_default=True)]
 InputSize = Annotated[
     ImageSize | None,
     typer.Option(
@@ -53,7 +55,11 @@ TrainThreads = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn at random.")]
 Data = Annotated[
     str,
-    typer.Option("--data", help="'scenes' (generated streets) or a folder in the layout of Cityscapes or CamVid."),
+    typer.Option(
+        "--data",
+        help="'scenes' (generated streets, a class for every pixel), 'objects' (generated, a class for every picture), "
+        "or a folder in the layout of Cityscapes, CamVid, CIFAR-10 or ImageFolder.",
+    ),
 ]
 TablePath = Annotated[Path, typer.Option("--table", help="Latency table, as profile-device fills it.")]
 Config = Annotated[

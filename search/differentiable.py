@@ -40,7 +40,7 @@ from search.recipe import SearchRecipe
 from search.standing import Standing
 from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
-from search.training import CHECKPOINT_EVERY_S, scoring_batches, segmentation_loss
+from search.training import CHECKPOINT_EVERY_S, cross_entropy, scoring_batches
 
 Tell = Callable[[str, int, int, str], None]
 """Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""
@@ -56,6 +56,7 @@ class Half(LabelledImages):
     def __init__(self, images: LabelledImages, first: int) -> None:
         self.name = f"{images.name}, every other image"
         self.classes, self.palette, self.size = images.classes, images.palette, images.size
+        self.has_one_class_each = images.has_one_class_each
         self._images = images
         self._indices = range(first, len(images), 2)
 
@@ -193,7 +194,7 @@ class DifferentiableSearch:
         cosine = (1 + torch.cos(torch.tensor(torch.pi * step / steps))) / 2
         self._weights_optimizer.param_groups[0]["lr"] = self._recipe.weights_rate * float(cosine)
         self._weights_optimizer.zero_grad(set_to_none=True)
-        segmentation_loss(self._supernet(pictures, mixture), labels).backward()
+        cross_entropy(self._supernet(pictures, mixture), labels).backward()
         self._weights_optimizer.step()
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
@@ -201,7 +202,7 @@ class DifferentiableSearch:
         pictures, labels = batch
         mixture = self._draw(step, self._generator(_POLICY, step), len(pictures))
         scores = self._supernet(pictures, mixture, self._policy.barred.isinf())
-        loss = self._loss(segmentation_loss(scores, labels), self._policy.expected_cost())
+        loss = self._loss(cross_entropy(scores, labels), self._policy.expected_cost())
         self._policy_optimizer.zero_grad(set_to_none=True)
         self._policy.logits.grad = torch.autograd.grad(loss, self._policy.logits)[0]
         self._policy_optimizer.step()

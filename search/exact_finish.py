@@ -21,13 +21,15 @@ class ExactFinish(Strategy):
     Args:
         policy: probability of each candidate, shape (units, candidates), rows sum to 1.
         costs: cost of each candidate, same shape; NaN for one that cannot be picked.
-        budget: limit minus the cost of what all networks share.
+        budget: limit on the sum.
         seed: of the draws.
+        fixed: cost of what all networks share, where the budget is to pay for that, too. It is added first, so that a
+            network that costs exactly the limit is within it here as it is for ``run``.
     """
 
-    def __init__(self, policy: Array, costs: Array, budget: float, seed: int) -> None:
-        self._draws = PolicyStrategy(policy, costs, budget, seed)
-        self._first = _most_probable(policy, costs, budget)
+    def __init__(self, policy: Array, costs: Array, budget: float, seed: int, fixed: float = 0.0) -> None:
+        self._draws = PolicyStrategy(policy, costs, budget - fixed, seed)
+        self._first = _most_probable(policy, costs, budget, fixed)
         self._told = set[Picks]()
 
     def ask(self, count: int) -> list[Picks]:
@@ -43,11 +45,11 @@ class ExactFinish(Strategy):
         self._draws.tell(trials)
 
 
-def _most_probable(policy: Array, costs: Array, budget: float) -> list[Picks]:
+def _most_probable(policy: Array, costs: Array, budget: float, fixed: float) -> list[Picks]:
     """That network; none where only the cheapest one is within the limit and rounding says that it is not."""
-    with np.errstate(divide="ignore"):
-        scores = np.log(policy)
+    # A probability that vanished is the last choice, and a choice still: it may be all that is within the limit.
+    scores = np.log(np.maximum(policy, np.finfo(np.float64).tiny))
     try:
-        return [best_additive(np.where(np.isnan(costs), -np.inf, scores), costs, budget)]
+        return [best_additive(np.where(np.isnan(costs), -np.inf, scores), costs, budget, fixed)]
     except NoAnswer:
         return []

@@ -25,7 +25,7 @@ def feasible_set(goals: Sequence[Goal]) -> FeasibleSet:
 
     Raises:
         NoAnswer: no network is within one of the limits (with the cheapest there is), or within all at once.
-        WrongUse: there is no goal, or they belong to different spaces.
+        WrongUse: there is no goal, they belong to different spaces, or one limits what is neither listed nor a sum.
     """
     if len({goal.cost.space_name for goal in goals}) != 1:
         raise WrongUse(f"Goals must be of one space; got {[goal.cost.space_name for goal in goals]}.")
@@ -39,16 +39,12 @@ def _listed(networks: ListedNetworks, goals: Sequence[Goal]) -> ListedFeasible:
     costs = [goal.cost.cost(networks.picks) for goal in goals]
     within = np.all([cost <= goal.limit for cost, goal in zip(costs, goals, strict=True)], axis=0)
     if not within.any():
-        raise NoAnswer(
-            f"No network of {networks.name} is within all limits at once, though each can be met: "
-            + ", ".join(f"{goal.cost.title} {goal.cost.format(goal.limit)}" for goal in goals)
-            + ". Raise one of them."
-        )
+        raise NoAnswer(_told_together(goals))
     return ListedFeasible(networks.picks, np.where(within, costs[0], np.nan))
 
 
 def _additive(goals: Sequence[Goal]) -> FeasibleSet:
-    limits = [found for goal in goals if (found := goal.cost.additive(goal.limit)) is not None]
+    limits = [_limit_on_sum(goal) for goal in goals]
     barred = np.any([np.isnan(limit.costs) for limit in limits], axis=0)
     dead = np.flatnonzero(barred.all(axis=1))
     if len(dead):
@@ -57,9 +53,29 @@ def _additive(goals: Sequence[Goal]) -> FeasibleSet:
     binding = [limit for limit in limits if _binds(limit)] or limits[:1]
     if len(binding) > 1:
         return JointFeasible(binding)
-    return AdditiveFeasible(binding[0].costs, binding[0].budget, binding[0].fixed)
+    (limit,) = binding
+    try:
+        return AdditiveFeasible(limit.costs, limit.budget, limit.fixed)
+    except NoAnswer as error:
+        # Of the candidates that the other limits leave, even the cheapest are too dear.
+        raise NoAnswer(_told_together(goals)) from error
+
+
+def _limit_on_sum(goal: Goal) -> Additive:
+    limit = goal.cost.additive(goal.limit)
+    if limit is None:
+        raise WrongUse(f"A limit on {goal.cost.title} is no limit on a sum, and its networks are not listed.")
+    return limit
+
+
+def _told_together(goals: Sequence[Goal]) -> str:
+    limits = ", ".join(f"{goal.cost.title} {goal.cost.format(goal.limit)}" for goal in goals if goal.limit < np.inf)
+    return (
+        f"No network of {goals[0].cost.space_name} is within all limits at once, though each can be met: {limits}. "
+        "Raise one of them."
+    )
 
 
 def _binds(limit: Additive) -> bool:
-    """Whether some network is above it."""
-    return bool(limit.fixed + np.nanmax(limit.costs, axis=1).sum() > limit.budget)
+    """Whether some network is above it, or so near that the order of the sum decides."""
+    return bool(limit.fixed + np.nanmax(limit.costs, axis=1).sum() > limit.budget * (1 - 1e-12))

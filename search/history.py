@@ -46,7 +46,7 @@ class History:
         lines = self._whole_lines(self._path)
         try:
             values = [json.loads(line) for line in lines]
-            header = values.pop(0)["search"] if values and "search" in values[0] else None
+            header = _identity_in(values.pop(0)) if values and "search" in values[0] else None
             trials = [Trial.from_json(value) for value in values]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WrongUse(f"{self._path} is no history of a search ({error}). Move it away to begin anew.") from error
@@ -84,6 +84,12 @@ class History:
             data = data[: data.rfind(b"\n") + 1]
             os.truncate(path, len(data))
         return data.splitlines()
+
+
+def _identity_in(header: Mapping[str, Any]) -> object:
+    if header["schema"] > _SCHEMA:
+        raise ValueError(f"it has schema {header['schema']}, and this version knows {_SCHEMA}")
+    return header["search"]
 
 
 def append_lines(path: Path, values: list[dict[str, Any]]) -> None:

@@ -152,8 +152,10 @@ class JointFeasible(FeasibleSet):
             # Sorted by the first cost, so that the second falls: the dearest by the first that fits decides.
             place = np.searchsorted(ways[:, 0], room[:, 0], side="right") - 1
             return np.asarray((place >= 0) & (ways[np.maximum(place, 0), 1] <= room[:, 1]))
-        fits = [bool((ways <= one).all(axis=1).any()) for one in room]
-        return np.array(fits, dtype=np.bool_)
+        fits = np.zeros(len(room), dtype=np.bool_)
+        for way in ways:
+            fits |= (way <= room).all(axis=1)
+        return fits
 
     def _refuse_impossible(self) -> None:
         if self.continuations(np.empty((1, 0), dtype=np.intp)).any():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from devices import NoAnswer
+from devices import NoAnswer, WrongUse
 from search.cost import Cost, Goal, Picks
 from search.history import History
 from search.strategies import Strategy, Trial
@@ -53,7 +53,7 @@ def run(
 
     Raises:
         NoAnswer: no network of the space is within one of the limits.
-        WrongUse: the history is damaged or belongs to another search.
+        WrongUse: the history is damaged or belongs to another search, or the strategy proposes what is no network.
     """
     goals = (Goal(objective, limit), *also)
     for goal in goals:
@@ -64,6 +64,8 @@ def run(
     tell(trials)
     while len(trials) < budget and (asked := strategy.ask(budget - len(trials))):
         for picks in asked:
+            if not objective.holds(picks):
+                raise WrongUse(f"A strategy must propose networks of {objective.space_name}; {picks} is none.")
             trial = _try(picks, score, _costed(picks, goals, pareto=pareto))
             kept.append(trial)
             trials.append(trial)

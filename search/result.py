@@ -55,9 +55,10 @@ class SearchResult:
         strategy: how networks were chosen.
         evaluator: how they were scored.
         meaning: what a score is, in words.
-        costs: all costs of the network by title, where there were several.
+        costs: all costs of the network by title, where there were several or one on a device that was named.
         limits: the limits of those that had one, by title.
         front: networks that no other beats in score and in every cost, where a front was searched for.
+        listed: whether the space is the list of a benchmark, which nobody here can build networks of.
     """
 
     name: str
@@ -81,13 +82,22 @@ class SearchResult:
     costs: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     front: tuple[FrontPoint, ...] = ()
+    listed: bool = False
 
     def open(self, precision: str = "fp32") -> tuple[Space, Architecture]:
         """The space, and the network in it.
 
         Args:
             precision: number format of the workloads, which is no part of a network.
+
+        Raises:
+            WrongUse: nobody here can build its networks, or there is no such space or network.
         """
+        if self.listed:
+            raise WrongUse(
+                f"{self.name} is a network of {self.space}, whose scores {self.evaluator} knows and which nobody here "
+                "knows how to build. Search a space that can be built (`paceline show` lists them)."
+            )
         space = open_space(self.space, self.input_size, self.classes, precision)
         return space, space.architecture(self.architecture)
 

@@ -38,7 +38,7 @@ class ScalarLog(AbstractContextManager[Callable[[Sequence[Trial]], None]]):
             ) from error
         self._writer: Any = SummaryWriter(str(folder), purge_step=0)
         self._objective = objective
-        self._written = 0
+        self._standing = Standing.of(())
 
     def __enter__(self) -> Callable[[Sequence[Trial]], None]:
         """What is to be told of trials; closed when the search ends, however it does."""
@@ -56,11 +56,12 @@ class ScalarLog(AbstractContextManager[Callable[[Sequence[Trial]], None]]):
         Args:
             trials: all so far, in order.
         """
-        for count in range(self._written + 1, len(trials) + 1):
-            self._write(count, Standing.of(trials[:count]))
-        self._written = max(self._written, len(trials))
+        for trial in trials[self._standing.tried :]:
+            self._standing = self._standing.then([trial])
+            self._write(self._standing)
 
-    def _write(self, step: int, standing: Standing) -> None:
+    def _write(self, standing: Standing) -> None:
+        step = standing.tried
         self._writer.add_scalar("search/feasible_share", standing.feasible_share, step)
         if standing.best is not None:
             self._writer.add_scalar("search/best_score", standing.best.score, step)

@@ -29,7 +29,13 @@ class Standing:
     @staticmethod
     def of(trials: Sequence[Trial]) -> Standing:
         """After these trials."""
-        return Standing(len(trials), sum(trial.feasible for trial in trials), best_so_far(trials))
+        return Standing(0, 0, None).then(trials)
+
+    def then(self, trials: Sequence[Trial]) -> Standing:
+        """After further trials: a search that is watched trial by trial does not go through all of them each time."""
+        known = [] if self.best is None else [self.best]
+        feasible = self.feasible + sum(trial.feasible for trial in trials)
+        return Standing(self.tried + len(trials), feasible, best_so_far([*known, *trials]))
 
     @property
     def feasible_share(self) -> float:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from devices import WrongUse
-from latency import Workload, initialise, network_module, operator_of
-from search.spaces import ChainWiring, Space
+from latency import Workload, initialise, operator_of
+from search.spaces import Frame, Parts, Space
 
 
+@final
 class Supernet(nn.Module):
-    """All networks of a space at once (SqueezeNAS; FBNet, section 3.2).
+    """All networks of a space at once (SqueezeNAS; FBNet, section 3.2), connected as the space's wiring says.
+
+    In a space of cells a unit's weights hold in every cell, and every cell has operations of its own. Where candidates
+    differ in what they read, as in NASNet's cells, the mixture is one over inputs, too.
 
     Args:
-        space: whose candidates are built; its units follow one another.
-
-    Raises:
-        WrongUse: it is a space of cells.
+        space: whose candidates are built.
     """
 
     def __init__(self, space: Space) -> None:
         super().__init__()
-        if not isinstance(space.wiring, ChainWiring):
-            raise WrongUse(
-                f"A supernet needs a space whose units follow one another; {space.name} is one of cells. "
-                "Score its networks by a table, or train them from scratch."
-            )
         self.space = space
         self.stem = nn.ModuleList(_build(workload) for workload in space.stem)
         self.units = nn.ModuleList(nn.ModuleList(_build_all(several) for several in unit) for unit in space.grid)
@@ -52,25 +48,33 @@ class Supernet(nn.Module):
         Returns:
             (N, classes, height, width), or (N, classes) where the space ends with a classifier.
         """
-        x = images
-        for layer in self.stem:
-            x = layer(x)
-        tapped = x
         never = torch.zeros(mixture.shape[-2:], dtype=torch.bool) if barred is None else barred
-        for index, (unit, weights) in enumerate(zip(self.units, mixture.movedim(-2, 0), strict=True)):
-            x = _mixed(_candidates(unit), x, weights, never[index].tolist())
-            tapped = x if index == self.space.tap else tapped
-        for layer in self.head:
-            x = layer(x)
-        scores: Tensor = self.decoder(x) if self.space.tap is None else self.decoder(x, tapped)
-        return scores
+        return self.space.wiring.wire(_Mixture(self, mixture, never), images)
 
     def pick(self, picks: Sequence[int]) -> nn.Module:
         """One network of the space, sharing its weights with the supernet."""
-        chosen = [_candidates(unit)[pick] for unit, pick in zip(self.units, picks, strict=True)]
-        encoder = [*self.stem, *chosen, *self.head]
-        tap = None if self.space.tap is None else len(self.stem) + self.space.tap
-        return network_module(encoder, tap, self.decoder)
+        return PickedNetwork(self, picks)
+
+
+@final
+class PickedNetwork(nn.Module):
+    """One network of a supernet, with the supernet's own layers and none of the others.
+
+    Args:
+        supernet: where its layers are from.
+        picks: candidate index for each unit.
+    """
+
+    def __init__(self, supernet: Supernet, picks: Sequence[int]) -> None:
+        super().__init__()
+        self.space, self.picks = supernet.space, tuple(picks)
+        self.stem, self.head, self.decoder = supernet.stem, supernet.head, supernet.decoder
+        units = zip(supernet.units, self.picks, strict=True)
+        self.units = nn.ModuleList(_members(unit)[pick] for unit, pick in units)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, height, width) -> class scores; see ``Supernet.forward``."""
+        return self.space.wiring.wire(_Path(self), images)
 
 
 class Policy(nn.Module):
@@ -130,30 +134,117 @@ def _one_hot(scores: Tensor) -> Tensor:
     return torch.zeros_like(scores).scatter_(-1, scores.argmax(dim=-1, keepdim=True), 1.0)
 
 
-def _candidates(unit: nn.Module) -> nn.ModuleList:
-    assert isinstance(unit, nn.ModuleList)
-    return unit
+class _Layers(Parts[Tensor]):
+    """The layers that all networks share, computed as they are connected."""
+
+    def __init__(self, network: Supernet | PickedNetwork) -> None:
+        space = network.space
+        self.frame = Frame(space.stem, space.head, space.tap, space.decoder)
+        self.units, self._space = len(space.units), space
+        self._stem, self._head, self._decoder = network.stem, network.head, network.decoder
+
+    @final
+    def stem(self, read: Tensor) -> Tensor:
+        for layer in self._stem:
+            read = layer(read)
+        return read
+
+    @final
+    def head(self, index: int, read: Tensor) -> Tensor:
+        written: Tensor = self._head[index](read)
+        return written
+
+    @final
+    def decoder(self, *reads: Tensor) -> Tensor:
+        scores: Tensor = self._decoder(*reads)
+        return scores
+
+    @final
+    def total(self, arriving: Sequence[Tensor | None], like: Tensor) -> Tensor:
+        there = [tensor for tensor in arriving if tensor is not None]
+        if not there:
+            return torch.zeros_like(like)
+        first, *others = there
+        for other in others:
+            first = first + other
+        return first
+
+    @final
+    def concatenated(self, reads: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(reads), dim=1)
+
+    @final
+    def _at(self, candidate: nn.Module, unit: int, pick: int, place: int) -> nn.Module | None:
+        """The layer of a candidate at one of its places, None where it computes nothing."""
+        count = len(self._space.grid[unit][pick])
+        if count == 0:
+            return None
+        return candidate if count == 1 else _members(candidate)[place]
 
 
-def _mixed(candidates: nn.ModuleList, x: Tensor, weights: Tensor, barred: Sequence[bool]) -> Tensor:
-    """Weighted sum of the candidates. ``weights``: (candidates,) or (N, candidates).
+@final
+class _Path(_Layers):
+    """One network: in each unit the candidate that was picked."""
+
+    def __init__(self, network: PickedNetwork) -> None:
+        super().__init__(network)
+        self._picks, self._picked = network.picks, network.units
+
+    def row(self, unit: int, read: Tensor) -> Tensor:
+        written: Tensor = self._picked[unit](read)
+        return written
+
+    def place(self, unit: int, place: int, read: Callable[[int], Tensor]) -> Tensor | None:
+        pick = self._picks[unit]
+        layer = self._at(self._picked[unit], unit, pick, place)
+        return None if layer is None else layer(read(pick))
+
+
+@final
+class _Mixture(_Layers):
+    """All networks: in each unit the sum of what the candidates write, by their weights.
 
     The gradient of a weight is the output of its candidate against the loss's gradient, for those of weight 0 as well.
     Leaving them out would leave the gradient of the drawn candidate's own scale, which the next batch norm cancels.
     """
-    flat = weights.reshape(-1, weights.shape[-1])
-    active = flat.detach().ne(0).any(dim=0).tolist()
-    parts = list[Tensor]()
-    for index, candidate in enumerate(candidates):
-        if active[index]:
-            output = candidate(x)
-        elif weights.requires_grad and not barred[index]:
-            with torch.no_grad():
-                output = candidate(x)
-        else:
-            continue
-        parts.append(flat[:, index].reshape(-1, 1, 1, 1) * output)
-    return torch.stack(parts).sum(dim=0)
+
+    def __init__(self, supernet: Supernet, mixture: Tensor, barred: Tensor) -> None:
+        super().__init__(supernet)
+        self._candidates = [_members(unit) for unit in supernet.units]
+        self._weights = mixture.reshape(-1, *mixture.shape[-2:])
+        self._active: list[list[bool]] = self._weights.detach().ne(0).any(dim=0).tolist()
+        self._barred: list[list[bool]] = barred.tolist()
+
+    def row(self, unit: int, read: Tensor) -> Tensor:
+        written = self._mixed(unit, self._candidates[unit], lambda _: read)
+        assert written is not None, "weights add up to 1, so that one of them is not 0"
+        return written
+
+    def place(self, unit: int, place: int, read: Callable[[int], Tensor]) -> Tensor | None:
+        candidates = self._candidates[unit]
+        layers = [self._at(candidate, unit, pick, place) for pick, candidate in enumerate(candidates)]
+        return self._mixed(unit, layers, read)
+
+    def _mixed(self, unit: int, layers: Sequence[nn.Module | None], read: Callable[[int], Tensor]) -> Tensor | None:
+        """The weighted sum of what layers write; those that are None write zeros."""
+        parts = list[Tensor]()
+        for pick, layer in enumerate(layers):
+            if layer is None:
+                continue
+            if self._active[unit][pick]:
+                output = layer(read(pick))
+            elif self._weights.requires_grad and not self._barred[unit][pick]:
+                with torch.no_grad():
+                    output = layer(read(pick))
+            else:
+                continue
+            parts.append(self._weights[:, unit, pick].reshape(-1, 1, 1, 1) * output)
+        return torch.stack(parts).sum(dim=0) if parts else None
+
+
+def _members(modules: nn.Module) -> list[nn.Module]:
+    """The candidates of a unit, or the layers of a candidate."""
+    return list(modules.children())
 
 
 def _build(workload: Workload) -> nn.Module:
@@ -161,5 +252,5 @@ def _build(workload: Workload) -> nn.Module:
 
 
 def _build_all(workloads: Sequence[Workload]) -> nn.Module:
-    """A candidate: its one layer, or a row of them."""
+    """A candidate: its one layer, or all of them; whether one after another or each at its place, the wiring says."""
     return _build(workloads[0]) if len(workloads) == 1 else nn.Sequential(*map(_build, workloads))

@@ -119,9 +119,10 @@ def _accel(file: Path, name: str, arrays: Arrays) -> TabularBenchmark:
         raise WrongUse(f"{file} must have the columns {', '.join(COLUMNS[:4])} to block6_se, in this order.")
     choices = dict(zip(COLUMNS, (EXPANSIONS, KERNELS, LAYERS, EXCITATIONS) * (len(COLUMNS) // 4), strict=True))
     values = np.asarray(arrays["arch"], dtype=np.int64)
-    picks = np.column_stack(
-        [np.searchsorted(known, column) for known, column in zip(choices.values(), values.T, strict=True)]
-    )
+    columns = [*zip(choices.values(), values.T, strict=True)]
+    if not all(np.isin(column, known).all() for known, column in columns):
+        raise WrongUse(f"{file} must have values of the space alone, such as expansions {EXPANSIONS}; some are others.")
+    picks = np.column_stack([np.searchsorted(known, column) for known, column in columns])
     # The same network twice: the first is kept, so that one network has one accuracy.
     kept = np.sort(np.unique(picks, axis=0, return_index=True)[1])
     candidates = {column: tuple(map(str, known)) for column, known in choices.items()}

@@ -21,7 +21,7 @@ from search.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from search.data import IGNORE, Batches, LabelledImages, class_iou, confusion_matrix, mean_iou
+from search.data import IGNORE, Batches, LabelledImages, confusion_matrix, score_of
 from search.recipe import TrainRecipe
 
 Tell: TypeAlias = Callable[[int, int], None]
@@ -34,13 +34,15 @@ _SCORE_BATCH = 16
 """Images in a batch when scoring; it changes speed only."""
 
 
-def segmentation_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy over the pixels that count.
+def cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy over the pixels that count, or over whole pictures.
 
     Args:
-        scores: (N, classes, height, width).
-        labels: class ids, int64 (N, height, width), 255 where a pixel does not count.
+        scores: (N, classes, height, width), or (N, classes).
+        labels: class ids, int64 (N, height, width), 255 where a pixel does not count; or (N,), which all count.
     """
+    if labels.ndim == 1:
+        return functional.cross_entropy(scores, labels)
     return functional.cross_entropy(scores, labels, ignore_index=IGNORE)
 
 
@@ -74,7 +76,7 @@ def train_network(
     for step, (pictures, labels) in enumerate(batches.take(recipe.steps, first_step=first), first):
         optimizer.param_groups[0]["lr"] = recipe.rate * (1 - step / recipe.steps) ** 0.9
         optimizer.zero_grad(set_to_none=True)
-        segmentation_loss(network(pictures), labels).backward()
+        cross_entropy(network(pictures), labels).backward()
         optimizer.step()
         tell(step + 1, recipe.steps)
         if step + 1 == recipe.steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
@@ -89,28 +91,33 @@ def scoring_batches(images: LabelledImages) -> Batches:
 
 
 def score_network(network: nn.Module, batches: Batches) -> tuple[float, dict[str, float]]:
-    """Mean intersection over union on all images, and that of each class that occurs.
+    """How good a network is on all images, and on each class that occurs.
+
+    The score is mean intersection over union where pixels have classes, and top-1 accuracy where pictures do.
 
     Args:
         network: its mode is left as it was.
         batches: all images are scored on, in order and as they are.
 
     Returns:
-        mIoU and IoU by class name, 0 to 1; mIoU is NaN when no pixel is labelled.
+        mIoU and IoU by class name, or accuracy and accuracy by class name, 0 to 1; mIoU is NaN when no pixel is
+        labelled.
     """
     was_training = network.training
     network.eval()
     counts, classes = None, batches.images.classes
+    ignore = None if batches.images.has_one_class_each else IGNORE
     with torch.inference_mode():
         for pictures, labels in batches.all_batches():
             predicted = network(pictures).argmax(dim=1)
-            part = confusion_matrix(labels.numpy(), predicted.numpy(), len(classes))
+            part = confusion_matrix(labels.numpy(), predicted.numpy(), len(classes), ignore)
             counts = part if counts is None else counts + part
     network.train(was_training)
     if counts is None:
         raise WrongUse(f"{batches.images.name} holds no image to score on. Choose another --data.")
-    by_class = zip(classes, class_iou(counts).tolist(), strict=True)
-    return mean_iou(counts), {name: iou for name, iou in by_class if iou == iou}
+    score = score_of(batches.images)
+    by_class = zip(classes, score.by_class(counts).tolist(), strict=True)
+    return score.overall(counts), {name: share for name, share in by_class if share == share}
 
 
 def recalibrate(network: nn.Module, batches: Batches, count: int) -> None:

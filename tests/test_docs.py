@@ -1,8 +1,9 @@
-"""The page about remote devices is true: every command in it is run here against a device that is reached by ssh.
+"""Pages are true: every command in them is run here, and every example is held to its contract.
 
-An OpenSSH server on loopback plays the device: a folder with the files of an AGX Xavier, a stand-in for trtexec of
-TensorRT 8.5, and the oldest Python that is found. Lines that need a real board, a password or an hour are indented on
-the page instead of being in a block of commands.
+Those of the page about remote devices are run against a device that is reached by ssh. An OpenSSH server on loopback
+plays it: a folder with the files of an AGX Xavier, a stand-in for trtexec of TensorRT 8.5, and the oldest Python that is
+found. Lines that need a real board, a password or an hour are indented on the page instead of being in a block of
+commands.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -18,18 +20,26 @@ from pathlib import Path
 
 import pytest
 
+from search import AdditiveFeasible, Strategy, Trial
+from search.history import History
 from tests.agent import boards
 from tests.agent.old_pythons import find_python
+from tests.contracts.strategy_contract import Costs, StrategyContract
 from tests.sshd import OpenSshServer, sshd_path
 from tests.stand_ins import trtexec
 
-_PAGE = (Path(__file__).parents[1] / "docs/jetson.md").read_text()
-_COMMANDS = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```$", _PAGE, flags=re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
-]
+_DOCS = Path(__file__).parents[1] / "docs"
 _MOST_S = 300
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """What stands between lines of three backticks, the first of which names that language."""
+    text = (_DOCS / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+_COMMANDS = [line for block in blocks("jetson.md", "sh") for line in block.splitlines()]
+_SEARCHES = [line for block in blocks("searching.md", "sh") for line in block.splitlines()]
 
 
 @pytest.fixture
@@ -80,3 +90,37 @@ def _run(line: str, folder: Path, environment: dict[str, str]) -> None:
 
 def test_the_page_measures_a_device_that_is_not_this_machine() -> None:
     assert any(line.startswith("profile-device --target xavier") and "--estimate" not in line for line in _COMMANDS)
+
+
+@pytest.mark.slow
+def test_every_search_of_the_page_runs_in_its_order_and_is_within_its_limits(tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(_DOCS)
+    path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": path}
+    for line in _SEARCHES:
+        _run(line, tmp_path, environment)
+    written = {out.stem: json.loads(out.read_text()) for out in sorted((tmp_path / "runs").glob("*.json"))}
+    assert set(written) == {"first", "both", "front"}
+    assert (tmp_path / "runs/first.search.trials.jsonl").is_file()
+    assert written["first"]["cost"] <= written["first"]["limit"]
+    assert set(written["both"]["limits"]) == {"latency on xavier", "latency on t4", "memory"}
+    for result in (written["both"], written["front"]):
+        assert all(result["costs"][title] <= limit for title, limit in result["limits"].items())
+    assert len(written["front"]["front"]) > 1
+
+
+def test_the_page_shows_a_history_as_it_is(tmp_path: Path) -> None:
+    (lines,) = blocks("searching.md", "json")
+    (tmp_path / "history.jsonl").write_text(lines)
+    identity = json.loads(lines.splitlines()[0])["search"]
+    (trial,) = History(tmp_path / "history.jsonl", identity).read(lambda trial: True)
+    assert trial == Trial((3, 12, 0, 7), 0.0123, feasible=True, score=61.2)
+
+
+class TestTheStrategyOfThePage(StrategyContract):
+    finds_all = False
+
+    def make(self, costs: Costs, limit: float, seed: int) -> Strategy:
+        module = runpy.run_path(str(_DOCS / "examples" / "hill_climbing.py"))
+        strategy: Strategy = module["HillClimbing"](AdditiveFeasible(costs, limit), seed)
+        return strategy

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.exact_gap import STRATEGIES, Knapsack
+from benchmarks.exact_gap import DEFAULT, Knapsack, main
 from devices import WrongUse
-from search.strategies import Strategy, Trial
-
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "exact_gap.py"
+from search import Strategy, Trial
 
 
 class Given(Strategy):
@@ -57,10 +53,28 @@ def test_a_network_above_the_limit_ends_the_benchmark() -> None:
         knapsack.gap(Given(dearest), 1)
 
 
-def test_every_strategy_is_printed(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--tables", "1", "--queries", "25", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["strategies"]
-    assert list(rows) == list(STRATEGIES)
+def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """What the command says."""
+    monkeypatch.setattr(sys, "argv", ["exact_gap.py", "--tables", "1", *options])
+    main()
+    return capsys.readouterr().out
+
+
+def test_every_strategy_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(monkeypatch, capsys, "--queries", "12")
+    assert [line.split()[0] for line in text.splitlines()[-len(DEFAULT) :]] == list(DEFAULT)
+
+
+def test_chosen_strategies_alone_are_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(monkeypatch, capsys, "--queries", "20", "--json", "--strategies", "evolution", "random")
+    rows = json.loads(text)["strategies"]
+    assert list(rows) == ["evolution", "random"]
     assert all(0 <= row["mean"] < 2 for row in rows.values())
+
+
+@pytest.mark.parametrize("options", [["--queries", "0"], ["--strategies", "luck"]])
+def test_what_cannot_be_run_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    with pytest.raises(WrongUse, match=r"At least one|luck"):
+        printed(monkeypatch, capsys, *options)

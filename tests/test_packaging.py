@@ -106,7 +106,7 @@ def test_the_metadata_says_what_setup_py_says(wheel: Path) -> None:
     assert "Requires-Python: >=3.11" in lines
     extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
     engines = {"ort", "ort-gpu", "tensorrt", "tensorrt-rtx", "cuda", "pycuda", "openvino"}
-    others = {"parquet", "ssh", "ray", "report", "dev"}
+    others = {"parquet", "ssh", "ray", "report", "optuna", "tensorboard", "dev"}
     assert extras == engines | others, "an `all` extra would put ort and ort-gpu together"
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.reinforce_learns import Problem, blocks, cells, networks
+from benchmarks.reinforce_learns import STRATEGIES, Problem, blocks, cells, main, networks
 from devices import WrongUse
-from search.strategies import ListedFeasible, Strategy, Trial, UniformStrategy
+from search import ListedFeasible, Strategy, Trial, UniformStrategy
 
 PICKS = np.array([[n, m] for n in range(5) for m in range(4)])
 PROBLEM = Problem("sums", ListedFeasible(PICKS, PICKS[:, 0].astype(float), 3.0), lambda picks: float(sum(picks)))
@@ -58,3 +60,33 @@ def test_random_draws_of_networks_do_not_get_better() -> None:
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse):
         cells(tmp_path / "none.npz", "raspi4", "cifar10")
+
+
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """What the command says of two short runs."""
+    monkeypatch.setattr(sys, "argv", ["reinforce_learns.py", "--seeds", "2", "--queries", "20", *options])
+    main()
+    return capsys.readouterr().out
+
+
+def test_every_strategy_is_told_and_drawn_with_its_gain_over_random(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; the plot is drawn with it")
+    result = json.loads(told(monkeypatch, capsys, "--json", "--out", str(tmp_path / "runs")))[0]
+    assert list(result["scores"]) == list(STRATEGIES)
+    of, random = (np.array(result["scores"][name]["mean"]) for name in ("REINFORCE", "random"))
+    assert result["gains"]["REINFORCE"]["mean"] == pytest.approx(of - random)
+    assert (tmp_path / "runs" / "reinforce_learns.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ten_parts_and_the_best_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = told(monkeypatch, capsys).splitlines()
+    assert [line.split()[0] for line in lines[-11:]] == [*map(str, range(1, 11)), "best"]
+
+
+def test_one_seed_has_no_spread(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WrongUse, match="At least 2 seeds"):
+        told(monkeypatch, capsys, "--seeds", "1")

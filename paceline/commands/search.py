@@ -2,67 +2,101 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devices import WrongUse, unknown_name
-from latency import nothing_measured
-from lut import Lookup, Table
+from devices import WrongUse
 from paceline.options import (
+    SPACE_HELP,
     Config,
     Data,
     InputSize,
     Json,
     Seed,
-    SpaceName,
     TablePrecision,
     TrainThreads,
-    fill_command,
-    look_up,
-    precision_of,
     refuse_unwritable,
     use_threads,
 )
-from paceline.screen import progress_bar, say, share, show_json
-from search import (
-    Architecture,
-    DifferentiableSearch,
-    Objective,
-    Recipe,
-    SearchResult,
-    Space,
-    Trial,
-    open_images,
-    open_space,
+from paceline.screen import say, share, show_json, show_table
+from paceline.search_goals import Settings, goals_of, open_ground, wanted_costs
+from paceline.search_run import (
+    DIFFERENTIABLE,
+    Plan,
+    checkpoint_of,
+    chosen_strategy,
+    history_of,
+    put_away,
+    result_of,
+    run_plan,
 )
-
-_OBJECTIVES = ("latency", "macs")
-
-_ANY_SIZE = (32, 32)
-"""Size to open images at when only their classes are asked for."""
+from paceline.search_scores import EVALUATORS, SUPERNET, TABULAR, Choice, Materials, read_choice
+from search import OBJECTIVES, STRATEGIES, Goal, Recipe, SearchResult
 
 
 def search(
-    limit: Annotated[
-        str,
+    out: Annotated[Path, typer.Option("--out", help="File to write the network to (JSON).")],
+    limits: Annotated[
+        list[str],
         typer.Option(
             "--limit",
+            metavar="LIMIT",
             help="Most the network may cost: 30ms for latency, 45M for MACs, or 60% of what the space's hand-made "
-            "reference network costs.",
+            "reference network costs. May be repeated, each on its own cost: latency=30ms, macs=300M, parameters=5M, "
+            "memory=2MB, latency@DEVICE=30ms. All hold at once.",
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="File to write the network to (JSON).")],
-    objective: Annotated[str, typer.Option("--objective", help="What the limit is on: latency or macs.")] = "latency",
-    table: Annotated[
-        Path | None,
+    ] = [],  # noqa: B006 - typer wants a list and hands out a new one
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective", help=f"What a --limit without a name is on: {', '.join(OBJECTIVES)}. (default: latency)"
+        ),
+    ] = None,
+    pareto: Annotated[
+        list[str],
+        typer.Option(
+            "--pareto",
+            metavar="COSTS",
+            help="Costs to trade against the score, such as latency,macs, besides those that have a limit: all "
+            "networks are kept that no other beats in score and in every cost.",
+        ),
+    ] = [],  # noqa: B006 - as above
+    tables: Annotated[
+        list[str],
         typer.Option(
             "--table",
-            help="Latency table. Needed for --objective latency; tells --objective macs what the device cannot run.",
+            metavar="TABLE",
+            help="Latency table. Needed for limits on latency; tells the others what the device cannot run. Of several "
+            "devices: repeated, each FILE or NAME=FILE, the NAME being the DEVICE of latency@DEVICE.",
+        ),
+    ] = [],  # noqa: B006 - as above
+    evaluator: Annotated[
+        str,
+        typer.Option(
+            "--evaluator",
+            help=f"How networks are scored: {', '.join(EVALUATORS)}, FILE.npz:COLUMN of a tabular benchmark, whose "
+            "space and devices are the file's, or my_file.py:function, which takes a space and an architecture and "
+            "returns a number, larger for better ones.",
+        ),
+    ] = SUPERNET,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            "--strategy",
+            help=f"How networks are chosen: {DIFFERENTIABLE}, {', '.join(STRATEGIES)}, or one that is installed. "
+            f"(default: {DIFFERENTIABLE} with a supernet and one limit, nsga2 with --pareto, else surrogate)",
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            min=1,
+            help="Networks to score. Strategies draw at random until about the 20th. (default: 200; for the "
+            "differentiable search and for train, the recipe's candidates)",
         ),
     ] = None,
     confidence: Annotated[
@@ -76,8 +110,19 @@ def search(
             "(default: the best single numbers)",
         ),
     ] = None,
-    space: SpaceName = "demo",
+    space: Annotated[
+        str | None, typer.Option("--space", help=f"{SPACE_HELP} (default: demo; of a tabular benchmark, its own)")
+    ] = None,
     input_size: InputSize = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            min=1,
+            help="Classes the network tells apart. (default: those of the images, where the network tells of pixels or "
+            "pictures what they do; else the space's own)",
+        ),
+    ] = None,
     precision: TablePrecision = None,
     data: Data = "scenes",
     seed: Seed = 0,
@@ -90,83 +135,101 @@ def search(
             "in objective or limit alone can share one.",
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", help="File of scores that searches can share. (default: beside --out)"),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume", help="Go on from what the same command left beside --out, or move it to *.old."
+        ),
+    ] = True,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Folder for scalars: best score, its cost, share within."),
+    ] = None,
     train_threads: TrainThreads = None,
     as_json: Json = False,
 ) -> None:
-    """Search a network within a limit on latency or on MACs.
+    """Search a network within limits on latency, MACs, parameters or memory.
 
-    A supernet with all candidates is trained, weights first, then alternating with the architecture, whose loss holds
-    the expected cost above the limit. Then networks within the limit are drawn and scored, and the best is written.
-    What is returned is within the limit; when no network is, the search says so and ends with status 1.
+    The usual search trains a supernet with all candidates, weights first, then alternating with the architecture, whose
+    loss holds the expected cost above the limit. Then networks within the limit are drawn and scored, and the best is
+    written. Other strategies choose networks one after another by the scores of an evaluator. What is returned is
+    within every limit; when no network is, the search says so at once and ends with status 1.
 
     After Ctrl-C the same command goes on where it was.
 
-    Example: paceline search --space demo --table tables/local.jsonl --limit 80% --out runs/latency.json
+    On a device, with a supernet: paceline search --space demo --table tables/local.jsonl --limit 80% --out
+    runs/latency.json
+
+    In a tabular benchmark, on two of its devices: paceline search --evaluator
+    nasbench201.npz:accuracy_12ep_val/cifar10 --limit latency@raspi4=10ms --limit latency@eyeriss=3ms --out
+    runs/cell.json
+
+    By a function of yours, for a front of score, MACs and memory: paceline search --space my_space.py:space --evaluator
+    my_score.py:score --pareto macs,memory --out runs/front.json
     """
-    if objective not in _OBJECTIVES:
-        raise unknown_name("objective", objective, _OBJECTIVES)
     recipe = Recipe.read(config)
-    read = Table() if table is None else Table.read(table)
-    count = len(open_images(data, "train", _ANY_SIZE).classes)
-    opened = open_space(space, input_size, count, precision_of(read, precision))
-    lookup = None if table is None else look_up(opened, read, table)
-    most = _objective(objective, opened, lookup, None).limit(limit)
-    costs = _objective(objective, opened, lookup, confidence)
-    costs.refuse_impossible(most)
-    train = open_images(data, "train", opened.input_size, seed=seed, count=recipe.train.images)
-    validation = open_images(data, "val", opened.input_size, seed=seed, count=recipe.search.score_images)
+    wanted = wanted_costs(limits, objective, pareto)
+    choice = read_choice(evaluator)
+    settings = Settings(space, input_size, classes, precision, data, tables)
+    ground = open_ground(settings, wanted, choice.benchmark(), choice.part or None)
+    goals = goals_of(ground, wanted, confidence)
+    chosen = chosen_strategy(strategy, choice, goals, pareto=bool(pareto))
+    _refuse_unfit(choice, chosen, warm_up, cache)
+    scores = _scores_file(choice, cache, out)
+    materials = Materials(ground, data, recipe, seed, checkpoint_of(out), warm_up, scores)
+    plan = Plan(chosen, choice, goals, bool(pareto), budget, materials, out, tensorboard)
+    made = plan.made()
     refuse_unwritable(out)
-    checkpoint = out.with_suffix(".search.safetensors")
+    if not resume:
+        put_away(out)
     use_threads(train_threads)
-    searching = DifferentiableSearch(costs, most, train, validation, recipe.search, seed, checkpoint, warm_up)
-    with progress_bar("supernet") as bar:
-        trial, trials = searching.search(lambda stage, done, of, words: bar(done, of, words, stage))
-    result = _result(out, opened, costs, most, trial, seed, f"{train.name}; {validation.name}", recipe)
-    note = nothing_measured(lookup.environment) if lookup is not None and objective == "latency" else ""
-    result = replace(result, confidence=confidence, note=note)
+    found = run_plan(plan, made)
+    result = replace(result_of(plan, found), confidence=confidence, note=ground.note(wanted))
     result.write(out)
-    say(f"{len(trials)} networks were scored; {out} holds the best.")
+    say(f"{len(found.trials)} networks were scored; {out} holds the best, {history_of(out)} all.")
     if as_json:
         show_json(result.to_json())
     else:
-        sure = "" if confidence is None else f"at most, {confidence:.1%} sure, "
-        print(f"{result.name}: {sure}{costs.format(result.cost)}, limit {costs.format(most)}")
-        if result.note:
-            print(result.note)
-        print(f"mIoU with inherited weights: {result.score:.3f}")
-        print(" ".join(result.architecture))
+        _show(result, goals)
 
 
-def _objective(name: str, space: Space, lookup: Lookup | None, confidence: float | None) -> Objective:
-    if name == "macs":
-        if confidence is not None:
-            raise WrongUse("MACs are counted and known for certain: --confidence belongs to --objective latency.")
-        return Objective.macs(space, lookup)
-    if lookup is None:
-        raise WrongUse(
-            "A search on latency reads a table: give --table. This command fills one: "
-            + fill_command(space, Path("tables/local.jsonl"))
-        )
-    return Objective.latency(space, lookup, confidence)
+def _scores_file(choice: Choice, cache: Path | None, out: Path) -> Path | None:
+    """The file that scores are kept in; none where they are looked up."""
+    return None if choice.kind == TABULAR else cache or out.with_suffix(".scores.jsonl")
 
 
-def _result(
-    out: Path, space: Space, objective: Objective, limit: float, trial: Trial, seed: int, data: str, recipe: Recipe
-) -> SearchResult:
-    assert trial.cost is not None, "the best trial is feasible, so it has a cost"
-    assert trial.score is not None, "and a score"
-    return SearchResult(
-        name=out.stem,
-        space=space.name,
-        input_size=space.input_size,
-        classes=space.classes,
-        architecture=space.names(Architecture(space.name, trial.picks)),
-        objective=objective.name,
-        limit=limit,
-        cost=trial.cost,
-        score=trial.score,
-        seed=seed,
-        data=data,
-        recipe=recipe.to_json()["search"],
-        command=shlex.join(["paceline", *sys.argv[1:]]),
-    )
+def _refuse_unfit(choice: Choice, strategy: str, warm_up: Path | None, cache: Path | None) -> None:
+    """Refuse options that would have no effect."""
+    if warm_up is not None and choice.kind != SUPERNET:
+        raise WrongUse(f"--warm-up keeps a supernet, and --evaluator {choice.text} has none. Leave it out.")
+    if cache is not None and choice.kind == TABULAR:
+        raise WrongUse("Scores of a tabular benchmark are looked up in its file. Leave out --cache.")
+    if cache is not None and strategy == DIFFERENTIABLE:
+        raise WrongUse("A differentiable search keeps its scores with its own supernet. Leave out --cache.")
+
+
+def _show(result: SearchResult, goals: list[Goal]) -> None:
+    sure = "" if result.confidence is None else f"at most, {result.confidence:.1%} sure, "
+    known = result.costs or {goals[0].cost.title: result.cost}
+    said = [_cost_words(goal, known[goal.cost.title], named=bool(result.costs)) for goal in goals]
+    print(f"{result.name}: {sure}{'; '.join(said)}")
+    if result.note:
+        print(result.note)
+    print(f"score {result.score:.4g}: {result.meaning}")
+    print(" ".join(result.architecture))
+    if result.front:
+        rows = [
+            (f"{point.score:.4g}", *(goal.cost.format(point.costs[goal.cost.title]) for goal in goals))
+            for point in result.front
+        ]
+        show_table("front", ("score", *(goal.cost.title for goal in goals)), rows, left=0)
+
+
+def _cost_words(goal: Goal, cost: float, *, named: bool) -> str:
+    name = f"{goal.cost.title} " if named else ""
+    limit = "" if goal.limit == float("inf") else f", limit {goal.cost.format(goal.limit)}"
+    return f"{name}{goal.cost.format(cost)}{limit}"

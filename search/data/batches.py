@@ -80,7 +80,7 @@ class Batches:
 
         Yields:
             Pictures, normalised, float32 of shape (batch, 3, height, width), and class ids, int64 of shape
-            (batch, height, width), 255 where a pixel does not count.
+            (batch, height, width), 255 where a pixel does not count; (batch,) where pictures have one class each.
 
         Raises:
             WrongUse: ``first_step`` is not between 0 and ``steps``.
@@ -134,19 +134,22 @@ class Batches:
 
 
 def _augmented(pair: tuple[Picture, Labels], generator: np.random.Generator) -> tuple[Picture, Labels]:
-    """Mirrored in half of the cases, and zoomed into at a random place; the size stays."""
+    """Mirrored in half of the cases, and zoomed into at a random place; the size stays.
+
+    Labels of pixels move along; the class of a whole picture stays what it is.
+    """
     picture, labels = pair
     flip, zoom, down, right = generator.random(4)
     if flip < 0.5:
-        picture, labels = picture[:, ::-1], labels[:, ::-1]
-    height, width = labels.shape
+        picture, labels = picture[:, ::-1], labels[..., ::-1] if labels.ndim else labels
+    height, width, _ = picture.shape
     share = 1.0 / (1.0 + zoom * (LARGEST_ZOOM - 1.0))
     top, left = down * (1.0 - share) * height, right * (1.0 - share) * width
     box = (left, top, left + share * width, top + share * height)
-    return (
-        np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR, box=box)),
-        np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST, box=box)),
-    )
+    zoomed = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR, box=box))
+    if labels.ndim:
+        labels = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST, box=box))
+    return zoomed, labels
 
 
 def _tensors(pairs: Sequence[tuple[Picture, Labels]]) -> tuple[Tensor, Tensor]:

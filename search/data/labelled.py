@@ -1,8 +1,9 @@
-"""Images with a class for every pixel: what a search trains and scores networks on."""
+"""Images with a class for every pixel, or with one each: what a search trains and scores networks on."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,13 @@ SPLITS = ("train", "val", "test")
 Picture = NDArray[np.uint8]
 """Red, green and blue from 0 to 255, of shape (height, width, 3)."""
 
-Labels = NDArray[np.uint8]
-"""Class ids of shape (height, width); :data:`IGNORE` where a pixel does not count."""
+Labels = NDArray[np.integer[Any]]
+"""Class ids: uint8 of shape (height, width), :data:`IGNORE` where a pixel does not count; or of shape (), the class of
+the whole picture."""
 
 
 class LabelledImages(ABC):
-    """One split of a set of images, every pixel of which has a class.
+    """One split of a set of images, every pixel of which has a class, unless it is one of :class:`ClassifiedImages`.
 
     All images come out at one size, so that they can be stacked. Reading the same index twice gives the same
     arrays, in whatever order and in whatever process.
@@ -31,13 +33,15 @@ class LabelledImages(ABC):
     Attributes:
         name: the data set and its split in words, for headings (``"CamVid, test"``).
         classes: the class names; a class id is a position in this tuple.
-        palette: red, green and blue from 0 to 255 to draw each class with.
+        palette: red, green and blue from 0 to 255 to draw each class with; empty where pictures have one class.
         size: height and width of what :meth:`read` returns, in pixels.
+        has_one_class_each: whether a label is the class of a whole picture, and not one for every pixel.
     """
 
     name: str
     classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    palette: tuple[tuple[int, int, int], ...] = ()
+    has_one_class_each: bool = False
     size: tuple[int, int]
 
     @abstractmethod
@@ -52,12 +56,26 @@ class LabelledImages(ABC):
             index: from 0 up to, and not including, the number of images.
 
         Returns:
-            The picture, uint8 of shape (height, width, 3), and its class ids, uint8 of shape (height, width),
-            255 where a pixel does not count.
+            The picture, uint8 of shape (height, width, 3), and its class ids: uint8 of shape (height, width), 255
+            where a pixel does not count; or int64 of shape (), where pictures have one class each.
 
         Raises:
             WrongUse: there is no such index, or the files behind it do not hold what they must.
         """
+
+
+class ClassifiedImages(LabelledImages):
+    """One split of a set of images, each of which shows one thing: the class of the whole picture.
+
+    Networks that tell such classes are scored by the share of pictures they get right.
+    """
+
+    has_one_class_each = True
+
+
+def class_label(class_id: int) -> Labels:
+    """The class of a whole picture as :meth:`LabelledImages.read` gives it: int64 of shape ()."""
+    return np.array(class_id, dtype=np.int64)
 
 
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:

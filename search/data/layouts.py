@@ -20,7 +20,8 @@ class Layout:
 
     Attributes:
         name: the data set.
-        marks: folders, relative to the root, that exist together in this data set only.
+        marks: folders or files, relative to the root, that exist together in this data set; which one it is where
+            several have theirs, the order of ``LAYOUTS`` says.
         open: makes the images of one split.
     """
 
@@ -30,4 +31,4 @@ class Layout:
 
     def recognises(self, folder: Path) -> bool:
         """Whether all marks exist in ``folder``."""
-        return all((folder / mark).is_dir() for mark in self.marks)
+        return all((folder / mark).exists() for mark in self.marks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from search.data.labelled import Labels, Picture
 
 NAMES_SHOWN = 3
 """How many file names an error lists: enough to see the pattern, few enough to read."""
+
+File = TypeVar("File")
 
 INVALID = 254
 """Marks the ids in a label table that a label file must not hold; no data set here has 254 classes."""
@@ -92,11 +94,11 @@ def match(images: Mapping[str, Path], labels: Mapping[str, Path], where: Path) -
     return tuple(Pair(images[name], labels[name]) for name in sorted(images))
 
 
-def spread(pairs: tuple[Pair, ...], count: int | None, where: Path) -> tuple[Pair, ...]:
-    """At most ``count`` pairs at even distances: neighbouring names are neighbouring frames of one drive.
+def spread(pairs: tuple[File, ...], count: int | None, where: Path) -> tuple[File, ...]:
+    """At most ``count`` at even distances: neighbouring names are neighbouring frames of one drive, or of one class.
 
     Args:
-        pairs: all of them, in the order of their names.
+        pairs: pictures with their labels, in the order of their names.
         count: how many to keep at most; None keeps all.
         where: the folder they come from, for the error.
 
@@ -125,7 +127,7 @@ def read_pair(pair: Pair, size: tuple[int, int], table: NDArray[np.uint8]) -> tu
     Raises:
         WrongUse: a file is no picture, the two differ in size, or a label id is not in the table.
     """
-    image, labels = _opened(pair.image), _opened(pair.labels)
+    image, labels = open_picture(pair.image), open_picture(pair.labels)
     if image.size != labels.size:
         raise WrongUse(
             f"A picture and its labels must have the same size; {pair.image} is {_by(image)} and {pair.labels} is "
@@ -141,7 +143,12 @@ def read_pair(pair: Pair, size: tuple[int, int], table: NDArray[np.uint8]) -> tu
     return np.array(small), np.array(Image.fromarray(class_ids).resize(wanted, Image.Resampling.NEAREST))
 
 
-def _opened(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """The picture in a file, read whole.
+
+    Raises:
+        WrongUse: it cannot be read, or is no picture.
+    """
     try:
         with path.open("rb") as file:
             image = Image.open(file)

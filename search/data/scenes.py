@@ -78,12 +78,12 @@ class Scenes(LabelledImages):
         scene = plan_scene(self.size, Dice(generator))
         draw_ground(scene)
         # Far things first; between things at the same distance the order in which they were planned decides.
-        for _, draw in sorted(_things(scene), key=lambda thing: -thing[0]):
+        for _, draw in sorted(street_things(scene), key=lambda thing: -thing[0]):
             draw()
         return develop(scene, generator)
 
 
-def _things(scene: Scene) -> list[Thing]:
+def street_things(scene: Scene) -> list[Thing]:
     """Everything that stands or moves in the street, in no order."""
     things: list[Thing] = []
     for side in (-1, 1):

@@ -1,24 +1,31 @@
-"""How well a segmentation agrees with the truth: confusion counts and intersection over union."""
+"""How well classes agree with the truth: confusion counts, intersection over union, the share that is right."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices import WrongUse
-from search.data.labelled import IGNORE
+from search.data.labelled import IGNORE, LabelledImages
 
 Counts = NDArray[np.int64]
-"""Pixels by true class (row) and predicted class (column), of shape (classes, classes)."""
+"""Pixels, or whole pictures, by true class (row) and predicted class (column), of shape (classes, classes)."""
 
 
-def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> Counts:
-    """Counts pixels by true and by predicted class; matrices of several images add up.
+def confusion_matrix(
+    truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int, ignore: int | None = IGNORE
+) -> Counts:
+    """Counts pixels, or whole pictures, by true and by predicted class; matrices of several batches add up.
 
     Args:
-        truth: true class ids of any shape; pixels with 255 are left out.
+        truth: true class ids of any shape.
         predicted: predicted class ids, of the same shape.
         classes: how many classes there are.
+        ignore: true class id that is left out; None where all count, as pictures with one class each do.
 
     Returns:
         Pixels by true class (row) and predicted class (column), int64 of shape (classes, classes).
@@ -31,7 +38,7 @@ def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer],
             f"True and predicted ids must have the same shape; got {truth.shape} and {predicted.shape}. "
             "Resize the prediction to the size of the labels."
         )
-    counted = truth != IGNORE
+    counted = np.full(truth.shape, True) if ignore is None else truth != ignore
     true_ids = truth[counted].astype(np.int64)
     predicted_ids = predicted[counted].astype(np.int64)
     _require_ids(true_ids, classes, "True")
@@ -75,10 +82,72 @@ def mean_iou(counts: Counts) -> float:
     return float(occurring.mean()) if occurring.size else float("nan")
 
 
+def class_accuracy(counts: Counts) -> NDArray[np.float64]:
+    """Share of the pictures of each class that are told right.
+
+    Args:
+        counts: from :func:`confusion_matrix`, of shape (classes, classes).
+
+    Returns:
+        One value from 0 to 1 for each class, shape (classes,); NaN for a class that does not occur in the truth.
+    """
+    total = counts.sum(axis=1)
+    shares = np.full(len(counts), np.nan)
+    np.divide(np.diag(counts).astype(np.float64), total, out=shares, where=total > 0)
+    return shares
+
+
+def accuracy(counts: Counts) -> float:
+    """Share of all pictures that are told right: top-1 accuracy.
+
+    Args:
+        counts: from :func:`confusion_matrix`, of shape (classes, classes).
+
+    Returns:
+        From 0 to 1; NaN when nothing was counted.
+    """
+    total = int(counts.sum())
+    return float(np.trace(counts)) / total if total else float("nan")
+
+
+@final
+@dataclass(frozen=True)
+class Score:
+    """A way to score networks from confusion counts.
+
+    Attributes:
+        name: what it is called beside a number.
+        meaning: what it is, in words.
+        overall: from counts to one number, 0 to 1, larger for better networks.
+        by_class: from counts to a number for each class, NaN where nothing can be said.
+    """
+
+    name: str
+    meaning: str
+    overall: Callable[[Counts], float]
+    by_class: Callable[[Counts], NDArray[np.float64]]
+
+    def words(self, score: float) -> str:
+        """For the screen: ``mIoU 0.531``."""
+        return f"{self.name} {score:.3f}"
+
+
+MEAN_IOU = Score("mIoU", "mIoU", mean_iou, class_iou)
+"""Of networks that tell the class of every pixel."""
+
+TOP_1 = Score("accuracy", "top-1 accuracy", accuracy, class_accuracy)
+"""Of networks that tell the class of a whole picture."""
+
+
+def score_of(images: LabelledImages) -> Score:
+    """How networks are scored on ``images``."""
+    return TOP_1 if images.has_one_class_each else MEAN_IOU
+
+
 def _require_ids(ids: NDArray[np.int64], classes: int, whose: str) -> None:
     wrong = ids[(ids < 0) | (ids >= classes)]
     if wrong.size:
         raise WrongUse(
-            f"{whose} class ids must be between 0 and {classes - 1}, or have {IGNORE} in the truth; got {wrong[0]} in "
-            f"{wrong.size} pixels. Check the number of classes and the label files."
+            f"{whose} class ids must be between 0 and {classes - 1}, or have {IGNORE} in the truth of pixels; got "
+            f"{wrong[0]}, among {wrong.size} such ids. Check the number of classes and the label files."
         )

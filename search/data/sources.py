@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from devices import WrongUse, unknown_name
-from search.data import camvid, cityscapes
+from search.data import camvid, cifar10, cityscapes, class_folders
 from search.data.labelled import SPLITS, LabelledImages
 from search.data.layouts import Layout
+from search.data.objects import Objects
 from search.data.scenes import Scenes
 
-GENERATED: Mapping[str, Callable[..., LabelledImages]] = {"scenes": Scenes}
+GENERATED: Mapping[str, Callable[..., LabelledImages]] = {"scenes": Scenes, "objects": Objects}
 """Images that need no files, by name. Each is called with (split, size, seed=..., count=...)."""
 
-LAYOUTS: tuple[Layout, ...] = (cityscapes.LAYOUT, camvid.LAYOUT)
-"""The data sets whose folders are recognised, tried in this order."""
+LAYOUTS: tuple[Layout, ...] = (cityscapes.LAYOUT, camvid.LAYOUT, cifar10.LAYOUT, class_folders.LAYOUT)
+"""The data sets whose folders are recognised, tried in this order: the last has the marks of CamVid, and no others."""
 
 ENTRIES_SHOWN = 6
 """How many names an error lists of a folder that is not recognised."""
@@ -27,10 +28,11 @@ def open_images(
     """The images of one split, from a folder or generated.
 
     Args:
-        source: ``"scenes"`` for generated streets, or a folder in one of the known layouts.
+        source: ``"scenes"`` for generated streets, whose pixels have classes; ``"objects"`` for generated things in a
+            street, pictures with one class each; or a folder in one of the known layouts.
         split: ``train``, ``val`` or ``test``.
         size: height and width of the images, in pixels.
-        seed: which scenes are generated; a folder is not affected.
+        seed: which pictures are generated; a folder is not affected.
         count: how many images; None is all of a folder, or the usual number of generated ones. From a folder they
             are taken at even distances, and all of them where there are fewer.
 

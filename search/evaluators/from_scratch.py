@@ -11,7 +11,7 @@ from typing import final
 from devices import WrongUse
 from latency import build_module
 from search.cost import Picks
-from search.data import LabelledImages
+from search.data import LabelledImages, score_of
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.recipe import TrainRecipe
 from search.spaces import Architecture, Space
@@ -24,7 +24,7 @@ class TrainedFromScratch(Evaluator):
     A training that is interrupted goes on from its checkpoint; the checkpoint of a network that is scored is removed.
 
     Args:
-        space: whose networks are trained: they tell the classes of pixels.
+        space: whose networks are trained.
         train: images to train on.
         validation: images to score on.
         recipe: how long and how fast; the length decides what a score costs.
@@ -49,12 +49,14 @@ class TrainedFromScratch(Evaluator):
         tell: Callable[[int, int], None] = lambda done, steps: None,
     ) -> None:
         refuse_unfit(space, train)
-        self.meaning = f"mIoU on validation images after {recipe.steps} steps of training, 0 to 1"
+        refuse_unfit(space, validation)
+        meaning = score_of(validation).meaning
+        self.meaning = f"{meaning} on validation images after {recipe.steps} steps of training, 0 to 1"
         self._space, self._train, self._validation = space, train, validation
         self._recipe, self._seed, self._folder, self._tell = recipe, seed, folder, tell
 
     def score(self, picks: Picks) -> float:
-        """Mean intersection over union.
+        """Mean intersection over union, or top-1 accuracy where pictures have one class each.
 
         Raises:
             WrongUse: no pixel of the validation images is labelled.
@@ -80,20 +82,27 @@ class TrainedFromScratch(Evaluator):
         return network_digest(self._space, picks)
 
     def words(self, score: float) -> str:
-        """As mIoU."""
-        return f"mIoU {score:.3f}"
+        """As mIoU or accuracy."""
+        return score_of(self._validation).words(score)
 
 
 def refuse_unfit(space: Space, images: LabelledImages) -> None:
-    """Make sure that networks of a space can be trained on images whose pixels have classes.
+    """Make sure that networks of a space can be trained on these images.
 
     Raises:
-        WrongUse: they say one class for a whole image, or tell another number of classes apart.
+        WrongUse: one has a class for every pixel and the other for a whole image, or their numbers of classes differ.
     """
-    if space.tap is None:
+    classifies = space.tap is None
+    if classifies and not images.has_one_class_each:
         raise WrongUse(
-            f"{space.name} classifies whole images, and {images.name} has a class for every pixel. Score it by a table "
-            "(--evaluator FILE.npz:COLUMN), a proxy (--evaluator synflow) or a function of yours (my_file.py:function)."
+            f"{space.name} classifies whole images, and {images.name} has a class for every pixel. Choose --data with "
+            "one class for each image, such as objects; or score networks without training, by a table "
+            "(--evaluator FILE.npz:COLUMN), a proxy (synflow) or a function of yours (my_file.py:function)."
+        )
+    if images.has_one_class_each and not classifies:
+        raise WrongUse(
+            f"{space.name} tells the class of every pixel, and {images.name} has one class for each image. "
+            "Choose --data with a class for every pixel, such as scenes; or a space that classifies, such as fbnet."
         )
     if len(images.classes) != space.classes:
         raise WrongUse(

@@ -8,7 +8,7 @@ from typing import final
 
 from devices import WrongUse
 from search.cost import Picks
-from search.data import Batches
+from search.data import Batches, score_of
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.supernet import Supernet
 from search.training import recalibrate, score_network
@@ -27,7 +27,6 @@ class InheritedWeights(Evaluator):
     """
 
     name = "supernet"
-    meaning = "mIoU with inherited weights on validation images, 0 to 1"
 
     def __init__(
         self,
@@ -39,9 +38,10 @@ class InheritedWeights(Evaluator):
     ) -> None:
         self._supernet, self._training, self._validation = supernet, training, validation
         self._recalibration_batches, self._origin = recalibration_batches, dict(origin)
+        self.meaning = f"{score_of(validation.images).meaning} with inherited weights on validation images, 0 to 1"
 
     def score(self, picks: Picks) -> float:
-        """Mean intersection over union.
+        """Mean intersection over union, or top-1 accuracy where pictures have one class each.
 
         Raises:
             WrongUse: no pixel of the images is labelled.
@@ -62,5 +62,5 @@ class InheritedWeights(Evaluator):
         return network_digest(self._supernet.space, picks)
 
     def words(self, score: float) -> str:
-        """As mIoU."""
-        return f"mIoU {score:.3f}"
+        """As mIoU or accuracy."""
+        return score_of(self._validation.images).words(score)

@@ -162,7 +162,8 @@ def _watching_relus(watch: Callable[[Tensor], None]) -> Any:
 
     class Watching(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func in relus:
+            # The module ReLU6 calls hardtanh from 0 to 6. Of both, what counts is whether the input is above 0.
+            if func in relus or (func is functional.hardtanh and (kwargs or {}).get("min_val") == 0):
                 watch(args[0])
             return func(*args, **(kwargs or {}))
 

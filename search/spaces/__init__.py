@@ -15,7 +15,7 @@ from search.spaces.proxylessnas import PROXYLESS_STAGES, proxylessnas
 from search.spaces.space import Architecture, Candidate, Space, Unit
 from search.spaces.squeezenas import MACROS, squeezenas
 from search.spaces.user_space import is_user_space, open_user_space
-from search.spaces.wiring import ChainWiring, Wiring
+from search.spaces.wiring import ChainWiring, Frame, Parts, Signal, Wiring
 
 SpaceFactory = Callable[[tuple[int, int], int, str], Space]
 """Builds a space for (height, width) of the input, a number of classes and a precision."""
@@ -100,6 +100,9 @@ __all__ = [
     "Architecture",
     "Candidate",
     "ChainWiring",
+    "Frame",
+    "Parts",
+    "Signal",
     "Space",
     "SpaceFactory",
     "Stage",

@@ -2,7 +2,8 @@
 
 One cell of six edges, in the order of ``CELL_EDGES``, with one of five operations on each. It is stacked five times in
 each of three stages of 16, 32 and 64 channels, with a residual block of stride 2 between stages. So what is picked for
-an edge is computed 15 times in a network, at three shapes.
+an edge is computed 15 times in a network, at three shapes. A supernet has weights of its own for each of these times,
+and one mixture for an edge, which holds in all cells.
 
 The sum of a table over the edges is an additive model: it has every edge that is written, as PyTorch computes every
 edge. A runtime that compiles a network first leaves out what its output does not depend on (``reaches_output`` in
@@ -17,15 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 from devices import WrongUse
-from latency import NetworkGraph, Shape, Value, Workload
+from latency import Shape, Value, Workload
 from lut import activated_convolution, classifier
 from search.spaces.chains import output_of, refuse_small
 from search.spaces.nasbench201_cells import CELL_EDGES, CELL_OPERATIONS, read_cells
 from search.spaces.space import Candidate, Space, Unit
-from search.spaces.wiring import Frame, Picked, Wiring
+from search.spaces.wiring import Parts, Signal, Wiring
 
 _LEAST_SIZE, _MULTIPLE = 8, 4
 """Two reductions halve the input, which must be even both times."""
@@ -64,19 +66,17 @@ class CellWiring(Wiring):
         (cell,) = read_cells([text.strip()])
         return tuple(CELL_OPERATIONS[operation] for operation in cell)
 
-    def network(self, frame: Frame, picked: Picked, picks: tuple[int, ...]) -> Workload:
+    def wire(self, parts: Parts[Signal], image: Signal) -> Signal:
         """The stem, the cells of all stages with reductions between them, what closes the last, the classifier."""
-        graph = NetworkGraph(frame.stem[0].inputs[0])
-        reductions, closing = frame.head[: self.stages - 1], frame.head[self.stages - 1 :]
-        last = graph.add(frame.stem[0], 0)
+        last = parts.stem(image)
         for stage in range(self.stages):
             for cell in range(stage * self.cells, (stage + 1) * self.cells):
-                last = _add_cell(graph, [workloads[cell] if workloads else None for workloads in picked], last)
-            for layer in reductions[stage : stage + 1]:
-                last = graph.add(layer, last)
-        for layer in (*closing, frame.decoder):
-            last = graph.add(layer, last)
-        return graph.workload()
+                last = _cell(parts, cell, last)
+            if stage < self.stages - 1:
+                last = parts.head(stage, last)
+        for layer in range(self.stages - 1, len(parts.frame.head)):
+            last = parts.head(layer, last)
+        return parts.decoder(last)
 
 
 def nasbench201(name: str, input_size: tuple[int, int], classes: int, precision: str = "fp32") -> Space:
@@ -136,15 +136,19 @@ def _edge(name: str, shape: Shape, precision: str) -> Workload:
     return Workload(operator, (shape,), attributes, precision)
 
 
-def _add_cell(graph: NetworkGraph, edges: Sequence[Workload | None], source: int) -> int:
-    """Append what the edges of a cell compute; returns the node of its output."""
+def _cell(parts: Parts[Signal], cell: int, source: Signal) -> Signal:
+    """What the last node of a cell has; all nodes have the shape of the source."""
     within = [source]
     for node in (1, 2, 3):
         arriving = [
-            graph.add(edge, within[start])
-            for edge, (start, end) in zip(edges, CELL_EDGES, strict=True)
-            if end == node and edge is not None
+            parts.place(edge, cell, partial(_same_for_all, within[start]))
+            for edge, (start, end) in enumerate(CELL_EDGES)
+            if end == node
         ]
-        # Where nothing arrives there are zeros, in the shape that all nodes of the cell have.
-        within.append(graph.join("sum", *arriving) if arriving else graph.join("zeros", source))
+        within.append(parts.total(arriving, source))
     return within[3]
+
+
+def _same_for_all(signal: Signal, _: int) -> Signal:
+    """What a candidate of an edge reads, whichever it is."""
+    return signal

@@ -12,6 +12,9 @@ the paper's 13 with square kernels. The network is that for small images: two no
 reductions between them; filters double at each reduction.
 
 The sum of a table over the units is exact in MACs; additions and concatenations are wiring and in no entry of a table.
+
+A supernet mixes inputs and operations together. It is large: 3520 operations with 69 million parameters. A step on the
+weights computes a single path, one on the policy all of them; searches that need no supernet are the cheaper ones here.
 """
 
 from __future__ import annotations
@@ -21,11 +24,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, final
 
-from latency import OPERATORS, NetworkGraph, Shape, Value, Workload
+from latency import OPERATORS, Shape, Value, Workload
 from lut import activated_convolution, classifier
 from search.spaces.chains import output_of, refuse_small
 from search.spaces.space import Candidate, Space, Unit
-from search.spaces.wiring import Frame, Picked, Wiring
+from search.spaces.wiring import Parts, Signal, Wiring
 
 _LEAST_SIZE = 8
 """Least height and width: two reductions leave two pixels."""
@@ -103,23 +106,28 @@ class BlockWiring(Wiring):
     blocks: int
     operations: int
 
-    def network(self, frame: Frame, picked: Picked, picks: tuple[int, ...]) -> Workload:
+    def wire(self, parts: Parts[Signal], image: Signal) -> Signal:
         """The stem, all cells, what closes the last, the classifier."""
-        graph, half = NetworkGraph(frame.stem[0].inputs[0]), 2 * self.blocks
-        before = last = graph.add(frame.stem[0], 0)
-        for cell, reduces in enumerate(self.reduces):
-            mine = slice(half, None) if reduces else slice(0, half)
-            place = sum(other == reduces for other in self.reduces[:cell])
-            alike = [
-                graph.add(layer, source)
-                for layer, source in zip(frame.head[2 * cell : 2 * cell + 2], (before, last), strict=True)
+        before = last = parts.stem(image)
+        for cell in range(len(self.reduces)):
+            alike = [parts.head(2 * cell, before), parts.head(2 * cell + 1, last)]
+            before, last = last, self._cell(parts, cell, alike)
+        for layer in range(2 * len(self.reduces), len(parts.frame.head)):
+            last = parts.head(layer, last)
+        return parts.decoder(last)
+
+    def _cell(self, parts: Parts[Signal], cell: int, alike: Sequence[Signal]) -> Signal:
+        """The blocks of a cell one after another; ``alike`` are its two inputs."""
+        reduces = self.reduces[cell]
+        place = sum(other == reduces for other in self.reduces[:cell])
+        states = list(alike)
+        for block in range(self.blocks):
+            first = 2 * (block + self.blocks * reduces)
+            both = [
+                parts.place(unit, place, lambda pick: states[pick // self.operations]) for unit in (first, first + 1)
             ]
-            operations = [workloads[place] for workloads in picked[mine]]
-            sources = [pick // self.operations for pick in picks[mine]]
-            before, last = last, _add_blocks(graph, alike, operations, sources)
-        for layer in (*frame.head[2 * len(self.reduces) :], frame.decoder):
-            last = graph.add(layer, last)
-        return graph.workload()
+            states.append(parts.total(both, alike[0]))
+        return parts.concatenated(states[len(alike) :])
 
 
 def nasnet(name: str, input_size: tuple[int, int], classes: int, precision: str = "fp32") -> Space:
@@ -192,14 +200,3 @@ def _alike(shape: Shape, wanted: Shape, precision: str) -> Workload:
     """What turns an output into one of the wanted shape: of half the size, or of the same."""
     operator = "projection" if shape[1:] == wanted[1:] else "factorized_reduce"
     return Workload(operator, (shape,), {"channels": wanted[0]}, precision)
-
-
-def _add_blocks(
-    graph: NetworkGraph, alike: Sequence[int], operations: Sequence[Workload], sources: Sequence[int]
-) -> int:
-    """Append what the blocks of a cell compute; returns the node that has them one after another."""
-    states = list(alike)
-    for block in range(0, len(operations), 2):
-        both = [graph.add(operations[k], states[sources[k]]) for k in (block, block + 1)]
-        states.append(graph.join("sum", *both))
-    return graph.join("concatenate", *states[len(alike) :])

@@ -36,6 +36,7 @@ class BatchStrategy(Strategy):
         self._feasible, self._seed, self._batch = feasible, seed, batch
         self._trials: list[Trial] = []
         self._told = set[Picks]()
+        self._seen = set[Picks]()  # Those of whole batches, of which there are only ever more.
         self._decided: tuple[int, list[Picks]] | None = None
 
     @final
@@ -56,7 +57,8 @@ class BatchStrategy(Strategy):
                 self._trials.append(trial)
 
     def _decide(self, trials: Sequence[Trial], rng: np.random.Generator) -> list[Picks]:
-        seen = {trial.picks for trial in trials}
+        seen = self._seen
+        seen.update(trial.picks for trial in trials[len(seen) :])
         wanted = dict.fromkeys(self._propose(trials, seen, rng))
         batch = [picks for picks in wanted if picks not in seen][: self._batch]
         return batch + draw_unseen(self._feasible, seen | set(batch), self._batch - len(batch), rng)
@@ -69,7 +71,8 @@ class BatchStrategy(Strategy):
         nothing more by its own means comes to an end only when the set does.
 
         Args:
-            trials: those of all batches before, in order, infeasible ones that somebody told included.
+            trials: those of all batches before, in order, infeasible ones that somebody told included; each call has
+                those of the call before it, and more.
             seen: their picks.
             rng: random numbers of this batch.
         """
@@ -102,9 +105,14 @@ def as_tuples(rows: Indices) -> list[Picks]:
     return [tuple(row) for row in rows.tolist()]
 
 
+def is_scored(trial: Trial) -> bool:
+    """Whether it was evaluated: within the limit, with a score that is a number."""
+    return trial.feasible and trial.score is not None and math.isfinite(trial.score)
+
+
 def scored(trials: Iterable[Trial]) -> list[Trial]:
-    """Trials that were evaluated: within the limit, with a score that is a number."""
-    return [trial for trial in trials if trial.feasible and trial.score is not None and math.isfinite(trial.score)]
+    """Trials that were evaluated."""
+    return [trial for trial in trials if is_scored(trial)]
 
 
 def scores_of(trials: Sequence[Trial]) -> npt.NDArray[np.float64]:

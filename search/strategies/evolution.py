@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import final
 
 import numpy as np
 
 from search.errors import WrongUse
-from search.strategies.batches import BatchStrategy, Picks, as_tuples, scored, scores_of
+from search.strategies.batches import BatchStrategy, Picks, as_tuples, is_scored, scores_of
 from search.strategies.feasible import FeasibleSet
 from search.strategies.strategy import Trial
 
@@ -42,14 +43,13 @@ class RegularizedEvolution(BatchStrategy):
         self._population, self._tournament = population, tournament
 
     def _propose(self, trials: Sequence[Trial], seen: Collection[Picks], rng: np.random.Generator) -> list[Picks]:
-        alive = scored(trials)[-self._population :]
+        alive = list(islice(filter(is_scored, reversed(trials)), self._population))[::-1]
         if len(alive) < self._population:
             return []
         children = dict[Picks, None]()
         for _ in range(self._batch):
-            child = next(iter(self._children(alive, {*seen, *children}, rng)), None)
-            if child is not None:
-                children[child] = None
+            fresh = (child for child in self._children(alive, seen, rng) if child not in children)
+            children.update(dict.fromkeys(islice(fresh, 1)))
         return list(children)
 
     def _children(self, alive: Sequence[Trial], seen: Collection[Picks], rng: np.random.Generator) -> Iterator[Picks]:

@@ -43,6 +43,8 @@ class Nsga2(BatchStrategy):
         if population < 2:
             raise WrongUse(f"A population needs at least 2 networks; got {population}.")
         super().__init__(feasible, seed, population)
+        self._selected = 0
+        self._alive, self._values = list[Trial](), np.empty((0, 1))
 
     def _propose(self, trials: Sequence[Trial], seen: Collection[Picks], rng: np.random.Generator) -> list[Picks]:
         alive, values = self._survivors(trials)
@@ -60,16 +62,15 @@ class Nsga2(BatchStrategy):
 
     def _survivors(self, trials: Sequence[Trial]) -> tuple[list[Trial], Array]:
         """The population after the selections of all generations, and its objectives."""
-        alive, values = list[Trial](), np.empty((0, 1))
-        for start in range(0, len(trials), self._batch):
-            pool = alive + scored(trials[start : start + self._batch])
-            if not pool:
-                continue
-            values = _objectives(pool)
-            front = fronts(values)
-            kept = np.sort(np.lexsort((-crowding(values, front), front))[: self._batch])
-            alive, values = [pool[index] for index in kept], values[kept]
-        return alive, values
+        for start in range(self._selected, len(trials), self._batch):
+            pool = self._alive + scored(trials[start : start + self._batch])
+            if pool:
+                values = _objectives(pool)
+                front = fronts(values)
+                kept = np.sort(np.lexsort((-crowding(values, front), front))[: self._batch])
+                self._alive, self._values = [pool[index] for index in kept], values[kept]
+            self._selected = start + self._batch
+        return self._alive, self._values
 
     def _child(self, first: Picks, second: Picks, seen: Collection[Picks], rng: np.random.Generator) -> list[Picks]:
         """A child within the limit that was not evaluated; one change away from it where it was; or none."""

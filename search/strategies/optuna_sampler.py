@@ -90,6 +90,8 @@ class OptunaStrategy(Strategy):
             self._pending = None
             return
         # One that was not suggested: some other search evaluated it.
+        if any(pick >= size for pick, size in zip(trial.picks, self._feasible.sizes, strict=True)):
+            return  # With a candidate that cannot be picked here, which no sampler is to learn of.
         self._study.enqueue_trial(_parameters(trial.picks))
         self._finish(self._study.ask(self._distributions), trial)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 
@@ -33,9 +34,16 @@ class Trial:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Trial:
-        """Rebuild what ``to_json`` gave."""
-        objectives = tuple(values.get("objectives", ()))  # Histories of searches for one objective have none.
-        return Trial(tuple(values["picks"]), values["cost"], values["feasible"], values["score"], objectives)
+        """Rebuild what ``to_json`` gave.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: picks are no whole numbers, or another value is no number.
+            ValueError: it is text that is no number.
+        """
+        cost, score = (None if values[name] is None else float(values[name]) for name in ("cost", "score"))
+        objectives = tuple(map(float, values.get("objectives", ())))  # Searches for one objective have none.
+        return Trial(tuple(map(index, values["picks"])), cost, bool(values["feasible"]), score, objectives)
 
 
 class Strategy(abc.ABC):

@@ -17,6 +17,9 @@ from search.strategies.surrogate_model import GaussianProcess
 _LISTED = 20_000
 """Networks that are all looked at before each batch; of a larger set, some are drawn and improved."""
 
+_LEARNED = 400
+"""Evaluated networks that are learned from at most: the time of a fit grows with the third power of their number."""
+
 _DRAWN, _BEST, _PAIRS, _CLIMBS = 1000, 8, 200, 4
 """Of a larger set: networks drawn uniformly, evaluated ones to start from, random changes of two units of each, and
 how often the most promising are improved by a change."""
@@ -32,7 +35,8 @@ class SurrogateSearch(BatchStrategy):
     deviations: each of a batch by another number of them, drawn from an exponential distribution, so that a batch both
     uses and explores (the weights of Hutter, Hoos and Leyton-Brown, Parallel algorithm configuration, LION 2012).
 
-    It looks at the score alone: further objectives are for ``Nsga2``.
+    Of very many evaluated networks it learns from the best and from some of all others, so that a batch late in a long
+    search takes no longer than one before. It looks at the score alone: further objectives are for ``Nsga2``.
 
     Args:
         feasible: the networks that may be proposed.
@@ -59,8 +63,9 @@ class SurrogateSearch(BatchStrategy):
         known = scored(trials)
         if len(known) < self._initial:
             return []
-        process = GaussianProcess(self._feasible.sizes)
-        process.fit(np.array([trial.picks for trial in known], dtype=np.intp), normal_ranks(scores_of(known)))
+        process, values = GaussianProcess(self._feasible.sizes), normal_ranks(scores_of(known))
+        learned = _instructive(values, _LEARNED)
+        process.fit(np.array([known[place].picks for place in learned], dtype=np.intp), values[learned])
         weights = rng.exponential(self._exploration, size=self._batch)
         if self._every is not None:
             left = [place for picks, place in self._places.items() if picks not in seen]
@@ -117,6 +122,16 @@ def normal_ranks(scores: Array) -> Array:
     from scipy.stats import rankdata
 
     return np.asarray(ndtri((rankdata(scores) - 0.5) / len(scores)))
+
+
+def _instructive(values: Array, at_most: int) -> Indices:
+    """Places of all values, or of the highest and of as many others, evenly by rank; in their order, shape (n,)."""
+    if len(values) <= at_most:
+        return np.arange(len(values))
+    order = np.argsort(-values, kind="stable")
+    highest, others = order[: at_most // 2], order[at_most // 2 :]
+    spread = np.linspace(0, len(others) - 1, at_most - len(highest)).round().astype(np.intp)
+    return np.sort(np.concatenate([highest, others[spread]]))
 
 
 def _bounds(process: GaussianProcess, rows: Indices, weights: Array) -> Array:

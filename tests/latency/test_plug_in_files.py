@@ -73,6 +73,8 @@ def test_a_file_that_is_gone_when_a_process_begins_is_said(file: Path) -> None:
         ("1 +", "SyntaxError"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("{}['a']", "KeyError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("assert False, 'not here'", "AssertionError: not here"),
         ("from latency import OPERATORS\nOPERATORS.add(OPERATORS['identity'])", "already an operator 'identity'"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latency import Workload
-from search import Candidate, LabelledImages, Objective, Space, Unit
+from search import Candidate, LabelledImages, Objective, Space, Unit, open_images
 from search.spaces import Stage, squeezenas
 from search.spaces.squeezenas import Macro
 
@@ -69,6 +69,16 @@ def tiny() -> Space:
 def patches() -> Callable[[int], Patches]:
     """Makes that many images."""
     return Patches
+
+
+@pytest.fixture(scope="session")
+def objects() -> Callable[..., LabelledImages]:
+    """Makes that many generated images with one class each of ten, at a size that a network of cells can have."""
+
+    def make(count: int, size: tuple[int, int] = (8, 8), split: str = "train") -> LabelledImages:
+        return open_images("objects", split, size, count=count)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,16 @@ import pytest
 from devices import Device, DeviceState, NoAnswer, WrongUse
 from latency import DummyProfiler
 from lut import Lookup, Table, appending, fill, in_this_process
-from search import DifferentiableSearch, LabelledImages, Objective, SearchRecipe, Space, Trial, differentiable
+from search import (
+    DifferentiableSearch,
+    LabelledImages,
+    Objective,
+    SearchRecipe,
+    Space,
+    Trial,
+    differentiable,
+    open_space,
+)
 from search.checkpoint import load_checkpoint
 from tests.contracts.examples import QUICK
 
@@ -373,3 +382,55 @@ def test_progress_is_told_in_stages(made: MakeSearch) -> None:
     assert candidates[-1][3].startswith(f"best mIoU {found.score:.3f} at 0.")
     assert candidates[-1][3].endswith("M MACs, 100 % within the limit")
     assert isinstance(trials[0], Trial)
+
+
+@pytest.mark.parametrize("name", ["latency", "macs"])
+def test_cells_are_searched_on_whole_pictures_and_the_limit_holds(
+    name: str, objects: MakeImages, tmp_path: Path
+) -> None:
+    space = open_space("nasbench201", (8, 8), 10)
+    objective = Objective.macs(space)
+    if name == "latency":
+        profiler = DummyProfiler(Device("cpu", "test", "x86_64"), DeviceState)
+        with appending(tmp_path / "table") as writer:
+            fill(writer, in_this_process(profiler), space.workloads(), QUICK)
+        objective = Objective.latency(space, Lookup.read(Table.read(tmp_path / "table"), space.grid, space.fixed))
+    limit = objective.limit("70%")
+
+    def made(name: str) -> DifferentiableSearch:
+        recipe = replace(RECIPE, warm_up_steps=1, alternating_steps=2, candidates=3)
+        return DifferentiableSearch(objective, limit, objects(5), objects(3), recipe, 1, tmp_path / name)
+
+    told: list[str] = []
+    search = made("c")
+    found, trials = search.search(lambda *words: told.append(words[3]))
+    assert found.feasible
+    assert len(trials) == 3
+    assert all(trial.cost is not None and trial.cost <= limit for trial in trials)
+    assert all(objective.cost_of(trial.picks) == pytest.approx(trial.cost) for trial in trials)
+    assert told[-1].startswith("best accuracy ")
+    assert not torch.equal(search._policy.logits.detach(), torch.ones(6, 5))
+    assert made("c").search() == (found, trials)
+
+
+def test_halves_of_whole_pictures_are_of_whole_pictures(objects: MakeImages) -> None:
+    assert [differentiable.Half(images, 0).has_one_class_each for images in (objects(2), Numbered(2))] == [True, False]
+
+
+def test_a_space_that_classifies_is_not_searched_on_pixels(patches: MakeImages, tmp_path: Path) -> None:
+    objective = Objective.macs(open_space("nasbench201", (8, 8), 3))
+    with pytest.raises(WrongUse, match="nasbench201 classifies whole images, and patches has a class for every pixel"):
+        DifferentiableSearch(objective, 1e9, patches(4), patches(2), RECIPE, 1, tmp_path / "c")
+
+
+@pytest.mark.parametrize("name", ["fbnet", "proxylessnas"])
+def test_chains_that_classify_are_searched(name: str, objects: MakeImages, tmp_path: Path) -> None:
+    objective = Objective.macs(open_space(name, (32, 32), 10))
+    recipe = replace(RECIPE, warm_up_steps=0, alternating_steps=1, candidates=1)
+    images = objects(4, (32, 32))
+    limit = objective.limit("50%")
+    search = DifferentiableSearch(objective, limit, images, images, recipe, 1, tmp_path / "c")
+    found, _ = search.search()
+    assert found.cost is not None
+    assert objective.cost_of(found.picks) == pytest.approx(found.cost)
+    assert found.cost <= limit

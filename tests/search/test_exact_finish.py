@@ -30,6 +30,19 @@ def test_the_first_network_is_the_most_probable_of_all_within_the_limit(seed: in
     assert ExactFinish(policy, costs, 1.2, 0).ask(1) == [tuple(best.tolist())]
 
 
+def test_a_candidate_of_probability_0_is_picked_where_nothing_else_is_within_the_limit() -> None:
+    policy, costs = np.array([[0.0, 1.0], [0.3, 0.7]]), np.array([[1.0, 9.0], [1.0, 2.0]])
+    assert ExactFinish(policy, costs, 3.0, 0).ask(1) == [(0, 1)]
+
+
+def test_a_network_that_costs_exactly_the_limit_with_what_all_share_is_found() -> None:
+    fixed, costs = 0.1, np.array([[0.2, 0.7], [0.3, 0.9]])
+    limit = (fixed + 0.7) + 0.3
+    assert limit - fixed < 0.7 + 0.3, "the difference would hide it"
+    policy = np.array([[0.1, 0.9], [0.5, 0.5]])
+    assert ExactFinish(policy, costs, limit, 0, fixed).ask(1) == [(1, 0)]
+
+
 def test_a_candidate_of_probability_0_is_not_picked() -> None:
     policy = np.array([[0.0, 1.0], [0.5, 0.5]])
     assert all(picks[0] == 1 for picks in ExactFinish(policy, np.ones((2, 2)), 2.0, 0).ask(5))

@@ -80,6 +80,21 @@ def test_candidates_that_fail_by_different_limits_may_leave_a_unit_without_any(
         feasible_set([Goal(first), Goal(second)])
 
 
+def test_limits_on_a_sum_and_a_peak_that_cannot_be_met_together_are_named(costing: Callable[..., Objective]) -> None:
+    latency = costing(np.array([[1.0, 3.0], [1.0, 2.0]]))
+    memory = PeakMemory(latency.space, np.array([[5e6, 1e6], [1e6, 1e6]]), 0.0)
+    with pytest.raises(NoAnswer, match=r"No network of .* within all limits at once.* memory 2 MB\. Raise one"):
+        feasible_set([Goal(latency, 2.5), Goal(memory, 2e6)])
+
+
+def test_a_cost_that_is_neither_a_sum_nor_listed_is_refused(
+    costing: Callable[..., Objective], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Objective, "additive", lambda self, limit: None)
+    with pytest.raises(WrongUse, match="is no limit on a sum, and its networks are not listed"):
+        feasible_set([Goal(costing(np.ones((2, 2))), 3.0)])
+
+
 def test_goals_of_different_spaces_are_refused(tiny: Space) -> None:
     with pytest.raises(WrongUse, match=r"Goals must be of one space; got \['tiny', 'toy'\]"):
         feasible_set([Goal(Objective.macs(tiny)), Goal(FIRST)])

@@ -55,7 +55,7 @@ class Score:
 
 
 @given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 2**32 - 1), st.integers(0, 40), st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_whatever_is_proposed_the_best_is_within_the_limit_and_nothing_above_is_evaluated(
     costing: MakeObjective, units: int, candidates: int, seed: int, budget: int, by_policy: bool
 ) -> None:
@@ -249,6 +249,14 @@ def test_an_impossible_second_limit_is_said_before_anything_is_evaluated(costing
     with pytest.raises(NoAnswer, match=r"No network of bare is within 1000 ms: the cheapest needs 4000 ms"):
         run(Proposing(EVERY), score, first, 8.0, 20, also=[Goal(second.cost, 1.0)])
     assert score.calls == []
+
+
+@pytest.mark.parametrize("wrong", [(0, 0), (0, 0, 3), (0, 0, -1)])
+def test_what_is_no_network_is_not_evaluated(costing: MakeObjective, wrong: Picks) -> None:
+    score = Score()
+    with pytest.raises(WrongUse, match=r"A strategy must propose networks of bare; .* is none"):
+        run(Proposing([(0, 0, 1), wrong]), score, costing(COSTS), 8.0, 9)
+    assert score.calls == [(0, 0, 1)]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])

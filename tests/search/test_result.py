@@ -43,7 +43,7 @@ def test_a_front_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_first_schema_is_a_differentiable_search(tmp_path: Path) -> None:
-    new = ("strategy", "evaluator", "meaning", "costs", "limits", "front")
+    new = ("strategy", "evaluator", "meaning", "costs", "limits", "front", "listed")
     first = {name: value for name, value in RESULT.to_json().items() if name not in new}
     path = tmp_path / "result.json"
     path.write_text(json.dumps({**first, "schema": 1}))
@@ -60,6 +60,12 @@ def test_a_result_opens_its_space_and_network() -> None:
 def test_a_result_of_a_space_that_is_gone_does_not_open() -> None:
     with pytest.raises(WrongUse, match=r"no space 'dem'. Did you mean 'demo'"):
         replace(RESULT, space="dem").open()
+
+
+def test_a_network_that_only_a_benchmark_knows_does_not_open() -> None:
+    listed = replace(RESULT, space="accel_nasbench", evaluator="accel.npz:val_top1", listed=True)
+    with pytest.raises(WrongUse, match=r"network of accel_nasbench, whose scores accel\.npz:val_top1 knows"):
+        listed.open()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

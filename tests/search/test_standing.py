@@ -33,3 +33,12 @@ def test_it_is_said_in_words(costing: Callable[..., Objective]) -> None:
 
 def test_before_the_first_trial_nothing_was_over_the_limit() -> None:
     assert Standing.of([]).feasible_share == 1.0
+
+
+def test_trial_by_trial_it_comes_to_the_same() -> None:
+    standing = Standing.of([])
+    for trial in TRIALS:
+        standing = standing.then([trial])
+    assert standing == Standing.of(TRIALS)
+    equal = Trial((2, 2), 2e6, feasible=True, score=0.5)
+    assert standing.then([equal]).best == TRIALS[2], "of equals the first stays"

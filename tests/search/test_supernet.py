@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices import WrongUse
-from latency import Workload
-from search import Candidate, Policy, Space, Supernet, Unit, open_space
+from latency import Workload, build_module
+from search import Architecture, Candidate, Policy, Space, Supernet, Unit, open_space
 from search.spaces import refuse_inconsistent
 from search.supernet import uniform_paths
 
@@ -272,6 +273,135 @@ def test_a_policy_never_draws_what_a_unit_does_not_have(uneven: Space) -> None:
     assert own.logits.grad[0].abs().min() > 0
 
 
-def test_a_supernet_of_cells_is_refused() -> None:
-    with pytest.raises(WrongUse, match="nasbench201 is one of cells"):
-        Supernet(open_space("nasbench201"))
+def settled(supernet: Supernet) -> Supernet:
+    """In evaluation mode, with statistics and scales as after some training."""
+    for norm in supernet.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.normal_(0, 0.3, generator=seeded(1))
+            norm.running_var.uniform_(0.5, 2, generator=seeded(2))
+    return supernet.eval()
+
+
+@pytest.fixture(scope="module")
+def cells() -> Supernet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return settled(Supernet(open_space("nasbench201", (8, 8), 4)))
+
+
+@pytest.fixture(scope="module")
+def blocks() -> Supernet:
+    """NASNet's cells, with two blocks each and one normal cell in each of two stages."""
+    nasnet = import_module("search.spaces.nasnet")
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
+        for name, value in {"BLOCKS": 2, "_CELLS": 1, "_STAGES": 2, "_FILTERS": 2}.items():
+            patch.setattr(nasnet, name, value)
+        torch.manual_seed(0)
+        return settled(Supernet(nasnet.nasnet("small blocks", (8, 8), 4)))
+
+
+def drawn(space: Space, count: int) -> list[tuple[int, ...]]:
+    rng = random.Random(0)
+    return [tuple(rng.randrange(size) for size in space.sizes) for _ in range(count)]
+
+
+def path(space: Space, picks: tuple[int, ...]) -> Tensor:
+    return one_hot(*picks, candidates=max(space.sizes))
+
+
+CELLS = [(0,) * 6, (3,) * 6, (3, 0, 2, 1, 0, 4), (0, 0, 3, 1, 2, 3), (4, 4, 0, 0, 0, 1)]
+
+
+@pytest.mark.parametrize("name", ["cells", "blocks"])
+def test_a_one_hot_mixture_of_cells_is_the_picked_network(name: str, request: pytest.FixtureRequest) -> None:
+    supernet: Supernet = request.getfixturevalue(name)
+    pictures = torch.randn(2, 3, 8, 8, generator=seeded())
+    for picks in [*drawn(supernet.space, 8), *(CELLS if name == "cells" else [])]:
+        network = supernet.pick(picks).eval()
+        shared = {weight.data_ptr() for weight in supernet.parameters()}
+        assert {weight.data_ptr() for weight in network.parameters()} < shared
+        with torch.inference_mode():
+            scores = supernet(pictures, path(supernet.space, picks))
+            assert scores.shape == (2, 4)
+            assert torch.equal(scores, network(pictures))
+
+
+def in_order(supernet: Supernet, picks: tuple[int, ...]) -> list[nn.Module]:
+    """The layers of a network of NAS-Bench-201 as they follow one another in its graph."""
+    chosen = [list(unit)[pick] for unit, pick in zip(supernet.units, picks, strict=True)]
+    layers = list(supernet.stem)
+    for stage in range(3):
+        for cell in range(5 * stage, 5 * stage + 5):
+            layers += [candidate[cell] for candidate in chosen if len(candidate)]
+        layers += list(supernet.head)[stage : stage + 1]
+    return [*layers, supernet.decoder]
+
+
+@pytest.mark.parametrize("picks", CELLS)
+def test_a_picked_network_of_cells_computes_what_the_space_says(cells: Supernet, picks: tuple[int, ...]) -> None:
+    alone = build_module(cells.space.network(Architecture(cells.space.name, picks)))
+    there = [node for node in alone.nodes if type(node).__name__ != "Junction"]
+    for node, layer in zip(there, in_order(cells, picks), strict=True):
+        node.load_state_dict(layer.state_dict())
+    pictures = torch.randn(2, 3, 8, 8, generator=seeded())
+    with torch.inference_mode():
+        torch.testing.assert_close(cells.pick(picks).eval()(pictures), alone.eval()(pictures))
+
+
+def test_a_mixture_over_inputs_reads_each_of_them(blocks: Supernet) -> None:
+    # In the first place of the normal cell, halves of two candidates that read the two inputs of the cell.
+    space, pictures = blocks.space, torch.randn(2, 3, 8, 8, generator=seeded())
+    operations = space.wiring.operations
+    both = path(space, space.reference)
+    both[0] = 0
+    both[0, [0, operations]] = 0.5
+    with torch.inference_mode():
+        scores = [blocks(pictures, path(space, (pick, *space.reference[1:]))) for pick in (0, operations)]
+        assert not torch.allclose(*scores)
+        assert not torch.allclose(blocks(pictures, both), scores[0])
+
+
+def test_a_mixture_of_an_edge_holds_in_every_cell(cells: Supernet) -> None:
+    calls: list[tuple[int, int]] = []
+    unit = list(cells.units[0])
+    hooks = [
+        layer.register_forward_hook(lambda *_, at=(pick, place): calls.append(at))
+        for pick, candidate in enumerate(unit)
+        for place, layer in enumerate(candidate.children())
+    ]
+    with torch.inference_mode():
+        cells(torch.randn(1, 3, 8, 8), path(cells.space, (3, 0, 0, 1, 0, 0)))
+    assert calls == [(3, place) for place in range(15)]
+    for hook in hooks:
+        hook.remove()
+    assert len({id(layer) for candidate in unit for layer in candidate.children()}) == 4 * 15
+
+
+@pytest.mark.parametrize("name", ["cells", "blocks"])
+@pytest.mark.parametrize("soft", [True, False])
+def test_the_gradient_of_a_draw_reaches_every_unit_of_cells(
+    name: str, soft: bool, request: pytest.FixtureRequest
+) -> None:
+    supernet: Supernet = request.getfixturevalue(name)
+    policy = Policy(torch.from_numpy(supernet.space.macs), 0.0)
+    draw = policy.draw(1.0, seeded(3), soft=soft, images=2 if soft else 1)
+    pictures = torch.randn(2, 3, 8, 8, generator=seeded())
+    loss = supernet(pictures, draw, policy.barred.isinf()).square().mean()
+    (gradient,) = torch.autograd.grad(loss, policy.logits)
+    assert gradient.isfinite().all()
+    assert (gradient.abs().amax(dim=1) > 0).all()
+    assert (gradient[policy.barred.isinf()] == 0).all()
+
+
+def test_the_gradient_of_cells_is_that_of_the_whole_mixture(cells: Supernet) -> None:
+    pictures, labels = torch.randn(2, 3, 8, 8, generator=seeded()), torch.tensor([1, 3])
+    hard = path(cells.space, (3, 0, 2, 1, 0, 4))
+
+    def gradient(weights: Tensor) -> Tensor:
+        loss = nn.functional.cross_entropy(cells(pictures, weights), labels)
+        return torch.autograd.grad(loss, weights)[0]
+
+    sparse = gradient(hard.clone().requires_grad_())
+    # A weight too small to matter, but not 0: every candidate takes part with a graph of its own.
+    torch.testing.assert_close(sparse, gradient((hard + 1e-12).requires_grad_()), rtol=1e-3, atol=1e-6)
+    assert (sparse[:, 0] == 0).all(), "none writes zeros, whatever its weight"

@@ -107,6 +107,16 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, changed: dict[str, 
         TabularBenchmark.read(cells_file(tmp_path / "cells.npz", **changed))
 
 
+def test_a_network_with_a_value_that_the_space_has_not_is_refused(tmp_path: Path) -> None:
+    path = accel_file(tmp_path / "accel.npz")
+    with np.load(path) as arrays:
+        changed = dict(arrays)
+    changed["arch"][1, 0] = 5  # Between two expansions, which a search by order takes for the larger one.
+    np.savez(path, **changed)
+    with pytest.raises(WrongUse, match=r"must have values of the space alone, such as expansions \(1, 4, 6\)"):
+        TabularBenchmark.read(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"none\.npz must be an npz file"):
         TabularBenchmark.read(tmp_path / "none.npz")

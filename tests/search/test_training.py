@@ -17,6 +17,7 @@ from search import (
     LabelledImages,
     Space,
     TrainRecipe,
+    open_space,
     recalibrate,
     score_network,
     scoring_batches,
@@ -24,6 +25,8 @@ from search import (
     training,
 )
 from search.checkpoint import load_checkpoint
+from search.data import ClassifiedImages
+from search.data.labelled import class_label
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
 from torch import Tensor, nn  # noqa: E402 - only once torch is known to be there
@@ -52,7 +55,7 @@ def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def loss(network: nn.Module, images: LabelledImages) -> float:
     pictures, labels = next(Batches(images, len(images), seed=0, augment=False).all_batches())
     with torch.inference_mode():
-        return float(training.segmentation_loss(network.eval()(pictures), labels))
+        return float(training.cross_entropy(network.eval()(pictures), labels))
 
 
 def test_the_loss_falls_and_the_score_rises(network: nn.Module, patches: MakeImages, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_pixels_that_do_not_count_have_no_influence() -> None:
     scores = torch.randn(2, 3, 4, 5, requires_grad=True)
     labels = torch.randint(0, 3, (2, 4, 5))
     labels[:, 1:3] = 255
-    value = training.segmentation_loss(scores, labels)
+    value = training.cross_entropy(scores, labels)
     value.backward()
     kept = [0, 3]
     torch.testing.assert_close(value, nn.functional.cross_entropy(scores[:, :, kept], labels[:, kept]))
@@ -194,6 +197,40 @@ def test_a_constant_network_scores_what_can_be_worked_out() -> None:
         0.0,
         {"left": 0.0, "right": 0.0, "never": 0.0},
     )
+
+
+class Numbered(ClassifiedImages):
+    """Black pictures, of one class each: 0, 1, 2, 0, 1, ..."""
+
+    name, classes, size = "numbered", ("zero", "one", "two", "three"), (4, 8)
+
+    def __len__(self) -> int:
+        return 20
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((4, 8, 3), dtype=np.uint8), class_label(index % 3)
+
+
+def test_of_whole_pictures_the_share_that_is_right_is_the_score() -> None:
+    class Always(nn.Module):
+        def forward(self, pictures: Tensor) -> Tensor:
+            return torch.tensor([0.0, 1.0, 0.0, 0.0]).expand(len(pictures), -1)
+
+    assert scored(Always(), Numbered()) == (7 / 20, {"zero": 0.0, "one": 1.0, "two": 0.0})
+
+
+def test_the_256th_class_of_whole_pictures_counts() -> None:
+    scores, labels = torch.randn(2, 300), torch.tensor([255, 3])
+    assert training.cross_entropy(scores, labels) == nn.functional.cross_entropy(scores, labels)
+
+
+def test_networks_learn_classes_of_whole_pictures(objects: MakeImages, tmp_path: Path) -> None:
+    space = open_space("nasbench201", (8, 8), 10)
+    network = build_module(space.network(Architecture(space.name, (1, 0, 0, 2, 1, 0))))
+    before = scored(network, objects(12))[0]
+    train_network(network, objects(12), TrainRecipe(steps=25, batch_size=12, rate=0.05), 0, tmp_path / "c")
+    # With the statistics of the images that it has learnt, zoomed and mirrored.
+    assert scored(network, objects(12))[0] > max(0.5, before)
 
 
 @pytest.mark.parametrize("mode", [True, False])

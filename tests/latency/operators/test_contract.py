@@ -30,7 +30,9 @@ class Doubling(Operator):
 
 
 def test_there_is_an_example_of_every_operator() -> None:
-    assert set(WORKLOADS) == set(OPERATORS)
+    # Files of a user that another test loaded have added theirs.
+    shipped = {name for name, operator in OPERATORS.items() if type(operator).__module__.startswith("latency.")}
+    assert set(WORKLOADS) == shipped
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

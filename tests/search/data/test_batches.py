@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from devices import WrongUse
-from search.data import IGNORE, Batches, LabelledImages, Scenes, batches
+from search.data import IGNORE, Batches, LabelledImages, Objects, Scenes, batches
 
 torch = pytest.importorskip("torch", reason="torch is not installed; batches are its tensors")
 
@@ -143,3 +143,15 @@ def test_wrong_use_is_explained_at_once() -> None:
     for first_step in (-1, 6):
         with pytest.raises(WrongUse, match=f"0 and the 5 steps of the whole run; got {first_step}"):
             Batches(images, 1, seed=0, augment=False).take(5, first_step=first_step)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_pictures_with_one_class_each_keep_it(augment: bool) -> None:
+    images = Objects("train", (16, 24), count=6)
+    truth = {int(label) for label in (images.read(index)[1] for index in range(6))}
+    for pictures, labels in Batches(images, 6, seed=0, augment=augment).take(3):
+        assert (pictures.shape, labels.shape, labels.dtype) == ((6, 3, 16, 24), (6,), torch.int64)
+        assert set(labels.tolist()) == truth
+    changed, plain = (next(Batches(images, 6, seed=0, augment=kind).take(1)) for kind in (True, False))
+    assert torch.equal(changed[1], plain[1])
+    assert not torch.equal(changed[0], plain[0])

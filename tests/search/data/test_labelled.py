@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from devices import WrongUse
-from search.data import Scenes
-from search.data.labelled import checked_index, checked_size
+from search.data import Objects, Scenes
+from search.data.labelled import checked_index, checked_size, class_label
 
 
 @pytest.mark.parametrize("size", [(0, 192), (96, 0), (-1, 5)])
@@ -23,6 +23,15 @@ def test_an_index_outside_is_refused(index: int) -> None:
         checked_index(index, images)
     with pytest.raises(WrongUse, match=f"got {index}"):
         images.read(index)
+
+
+def test_the_class_of_a_whole_picture_has_no_shape_and_no_upper_end() -> None:
+    label = class_label(999)
+    assert (label.shape, label.dtype, int(label)) == ((), np.int64, 999)
+
+
+def test_classified_images_need_no_palette() -> None:
+    assert Objects("val", (16, 16), count=1).palette == ()
 
 
 def test_a_good_size_and_index_come_back() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from devices import WrongUse
-from search.data import class_iou, confusion_matrix, mean_iou
+from search.data import Objects, Scenes, accuracy, class_accuracy, class_iou, confusion_matrix, mean_iou, score_of
 
 TRUTH = np.array([[0, 0, 1], [1, 1, 255]], dtype=np.uint8)
 PREDICTED = np.array([[0, 1, 1], [1, 0, 2]], dtype=np.int64)
@@ -56,7 +56,26 @@ def test_matrices_add_up_and_perfect_is_one(ids: np.ndarray) -> None:
 def test_wrong_use_is_explained() -> None:
     with pytest.raises(WrongUse, match=r"same shape; got \(2,\) and \(3,\)"):
         confusion_matrix(np.zeros(2, dtype=int), np.zeros(3, dtype=int), 2)
-    with pytest.raises(WrongUse, match=r"True class ids must be between 0 and 1, .* got 2 in 1 pixels"):
+    with pytest.raises(WrongUse, match=r"True class ids must be between 0 and 1, .* got 2, among 1 such ids"):
         confusion_matrix(np.array([0, 2]), np.array([0, 0]), 2)
     with pytest.raises(WrongUse, match=r"Predicted class ids .* got -1"):
         confusion_matrix(np.array([0, 1]), np.array([0, -1]), 2)
+
+
+def test_accuracy_by_hand() -> None:
+    counts = confusion_matrix(np.array([0, 0, 1, 3]), np.array([0, 1, 1, 0]), 4, ignore=None)
+    assert accuracy(counts) == 2 / 4
+    np.testing.assert_allclose(class_accuracy(counts), [1 / 2, 1, np.nan, 0])
+    assert np.isnan(accuracy(np.zeros((4, 4), dtype=np.int64)))
+
+
+def test_of_whole_pictures_every_class_counts_also_the_256th() -> None:
+    counts = confusion_matrix(np.array([255, 0]), np.array([255, 255]), 300, ignore=None)
+    assert accuracy(counts) == 1 / 2
+    assert counts[255, 255] == counts[0, 255] == 1
+
+
+def test_images_say_how_networks_are_scored_on_them() -> None:
+    scores = [score_of(images) for images in (Scenes("val", (16, 16), count=1), Objects("val", (16, 16), count=1))]
+    assert [score.words(0.25) for score in scores] == ["mIoU 0.250", "accuracy 0.250"]
+    assert [score.meaning for score in scores] == ["mIoU", "top-1 accuracy"]

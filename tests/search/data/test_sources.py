@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devices import WrongUse
-from search.data import GENERATED, Scenes, open_images
+from search.data import GENERATED, Objects, Scenes, open_images
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,6 +22,13 @@ def test_scenes_are_opened_by_name() -> None:
     assert (images.read(3)[0] == Scenes("val", (32, 64), seed=4).read(3)[0]).all()
 
 
+def test_objects_are_opened_by_name_and_have_one_class_each() -> None:
+    images = open_images("objects", "val", (32, 32), seed=4, count=7)
+    assert isinstance(images, Objects)
+    assert (len(images), len(images.classes), images.has_one_class_each) == (7, 10, True)
+    assert not open_images("scenes", "val", (32, 32)).has_one_class_each
+
+
 @pytest.mark.parametrize("source", [*GENERATED, "anywhere"])
 def test_an_unknown_split_is_refused_first(source: str) -> None:
     with pytest.raises(WrongUse, match=r"no split 'tset'. Did you mean 'test'\? Known: test, train, val"):
@@ -29,7 +36,9 @@ def test_an_unknown_split_is_refused_first(source: str) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"must be 'scenes' or a folder .*Cityscapes.*CamVid.*gone' is neither"):
+    with pytest.raises(
+        WrongUse, match=r"must be 'scenes', 'objects' or a folder .*Cityscapes.*CamVid.*ImageFolder.*gone' is neither"
+    ):
         open_images(str(tmp_path / "gone"), "train", (32, 64))
 
 

@@ -54,9 +54,30 @@ def test_the_recipe_is_part_of_what_a_score_is(tiny: Space, patches: MakeImages,
 
 
 def test_a_space_of_other_classes_or_of_whole_images_is_refused(
-    tiny: Space, patches: MakeImages, tmp_path: Path
+    tiny: Space, patches: MakeImages, objects: MakeImages, tmp_path: Path
 ) -> None:
     with pytest.raises(WrongUse, match="patches has 3 classes, the networks tell 5 apart"):
         made(replace(tiny, classes=5), patches, tmp_path)
     with pytest.raises(WrongUse, match="nasbench201 classifies whole images, and patches has a class for every pixel"):
         made(open_space("nasbench201"), patches, tmp_path)
+    with pytest.raises(WrongUse, match="tiny tells the class of every pixel, and generated objects, train has one"):
+        made(tiny, objects, tmp_path)
+    with pytest.raises(WrongUse, match="10 classes, the networks tell 7 apart"):
+        made(open_space("nasbench201", (8, 8), 7), objects, tmp_path)
+    ten = open_space("nasbench201", (8, 8), 10)
+    with pytest.raises(WrongUse, match="has a class for every pixel"):
+        TrainedFromScratch(ten, objects(4), patches(2), RECIPE, 1, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["fbnet", "proxylessnas", "nasbench201"])
+def test_networks_that_classify_are_trained_and_scored_by_accuracy(
+    name: str, objects: MakeImages, tmp_path: Path
+) -> None:
+    space = open_space(name, (32, 32), 10)
+    # One that is small: what can be left out is left out.
+    picks = tuple(unit.names.index("skip") if "skip" in unit.names else 0 for unit in space.units)
+    train, validation = objects(4, (32, 32)), objects(3, (32, 32), "val")
+    evaluator = TrainedFromScratch(space, train, validation, replace(RECIPE, steps=1), 1, tmp_path)
+    assert evaluator.meaning == "top-1 accuracy on validation images after 1 steps of training, 0 to 1"
+    assert evaluator.words(0.5) == "accuracy 0.500"
+    assert evaluator.score(picks) in (0, 1 / 3, 2 / 3, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devices import WrongUse
+from latency import plug_in_files
 from search import Space
 from search.evaluators import UserFunction
 
@@ -28,7 +29,9 @@ def broken(space, architecture):
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Not handed to the processes of the tests after it.
+    monkeypatch.setattr(plug_in_files, "_LOADED", dict(plug_in_files._LOADED))
     path = tmp_path / "my_file.py"
     path.write_text(_FILE)
     return path

@@ -80,6 +80,20 @@ def test_networks_of_a_space_are_scored_the_same_each_time(
         assert make().score((0, 0, 0, 0)) != first
 
 
+@pytest.mark.parametrize("name", ["fbnet", "proxylessnas", "nasbench201"])
+def test_networks_that_classify_are_scored_on_images_with_one_class_each(
+    name: str, objects: Callable[..., LabelledImages]
+) -> None:
+    space = open_space(name, (32, 32), 10)
+    evaluator = Naswot(space, 0, objects(4, (32, 32)), batch_size=3)
+    assert math.isfinite(evaluator.score(space.reference))
+
+
+def test_naswot_sees_relu6_and_no_other_clamp() -> None:
+    pictures = torch.tensor([[1.0, -1.0], [1.0, 1.0]])[:, :, None, None]
+    assert naswot(nn.Sequential(nn.ReLU6(), nn.Hardtanh()), pictures) == naswot(nn.ReLU(), pictures)
+
+
 def test_the_seed_draws_the_weights(tiny: Space) -> None:
     assert Synflow(tiny, 0).score((3, 3, 3, 3)) != Synflow(tiny, 1).score((3, 3, 3, 3))
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from devices import WrongUse
-from latency import FreshProcess, ProfilerSettings, export_onnx, loaded_plug_ins, operator_of
+from latency import (
+    OPERATORS,
+    FreshProcess,
+    ProfilerSettings,
+    export_onnx,
+    loaded_plug_ins,
+    operator_of,
+    plug_in_files,
+)
 from lut import Lookup, Table
 from search import Architecture, Space, open_space
 from search.spaces.user_space import is_user_space, open_user_space
@@ -31,6 +39,13 @@ def wrong():
     return 3
 made = open_space("demo", (64, 64), 4)
 """
+
+
+@pytest.fixture(autouse=True)
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a test loads, and their operators, are not handed to the tests after it and to their processes."""
+    monkeypatch.setattr(plug_in_files, "_LOADED", dict(plug_in_files._LOADED))
+    monkeypatch.setattr(OPERATORS, "_operators", dict(OPERATORS._operators))
 
 
 class TestTheExample(SpaceContract):

@@ -29,6 +29,14 @@ def test_half_a_trial_is_none(missing: str) -> None:
         Trial.from_json(values)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"picks": ["a"]}, {"picks": [1.5]}, {"cost": "low"}, {"score": [1]}, {"objectives": "ab"}]
+)
+def test_values_of_another_kind_are_no_trial(changed: dict[str, object]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Trial.from_json({**Trial((1,), 2.0, feasible=True, score=0.5).to_json(), **changed})
+
+
 def test_trials_are_values() -> None:
     assert len({Trial((1, 2), 3.0, feasible=True, score=0.5), Trial((1, 2), 3.0, feasible=True, score=0.5)}) == 1
 

@@ -19,7 +19,8 @@ from search.strategies import (
     best_additive,
 )
 from search.strategies import surrogate as module
-from search.strategies.surrogate import normal_ranks
+from search.strategies.surrogate import _instructive, normal_ranks
+from search.strategies.surrogate_model import GaussianProcess
 from tests.contracts.strategy_contract import Costs, StrategyContract
 
 
@@ -78,6 +79,29 @@ def test_the_scale_of_scores_does_not_matter() -> None:
             strategy.tell([Trial(picks, 1.0, True, scale(sum(picks))) for picks in strategy.ask(10)])
         asked.append(strategy.ask(10))
     assert asked[0] == asked[1]
+
+
+def test_of_many_networks_it_learns_from_the_best_and_some_of_all_others() -> None:
+    values = np.random.default_rng(0).permutation(100.0 - np.arange(100))
+    learned = _instructive(values, 10)
+    assert sorted(values[learned])[5:] == [96, 97, 98, 99, 100]
+    assert sorted(values[learned])[:5] == pytest.approx([1, 25, 48, 72, 95], abs=1)
+    assert learned.tolist() == sorted(learned)
+    assert _instructive(values, 100).tolist() == list(range(100))
+
+
+def test_a_long_search_learns_from_no_more_networks_than_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, fit = list[int](), GaussianProcess.fit
+
+    def counted(process: GaussianProcess, picks: np.ndarray, values: np.ndarray) -> None:
+        sizes.append(len(picks))
+        fit(process, picks, values)
+
+    monkeypatch.setattr(GaussianProcess, "fit", counted)
+    monkeypatch.setattr(module, "_LEARNED", 30)
+    table = np.random.default_rng(0).normal(size=(4, 4))
+    best_of(SurrogateSearch(AdditiveFeasible(np.ones((4, 4)), 4.0), 0), table, 70)
+    assert sizes == [20, 30, 30, 30, 30]
 
 
 def test_ranks_are_normal_quantiles_and_equal_for_equal_scores() -> None:

@@ -52,7 +52,7 @@ def falls_back(problem: tuple[Array, Array, float], picks: Picks) -> bool:
 
 
 @given(problems(), SEEDS)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=80)
 def test_nothing_above_the_limit_is_ever_drawn(problem: tuple[Array, Array, float], seed: int) -> None:
     costs, policy, limit = problem
     picks = WithinLimit(costs, limit).draw(policy, 20, np.random.default_rng(seed))
@@ -63,7 +63,7 @@ def test_nothing_above_the_limit_is_ever_drawn(problem: tuple[Array, Array, floa
 
 
 @given(problems())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=80)
 def test_nothing_above_the_limit_is_ever_chosen(problem: tuple[Array, Array, float]) -> None:
     costs, policy, limit = problem
     picks = WithinLimit(costs, limit).most_probable(policy)
