@@ -1,8 +1,8 @@
 """Pages are true: every command in them is run here, and every example is held to its contract.
 
 Those of the page about remote devices are run against a device that is reached by ssh. An OpenSSH server on loopback
-plays it: a folder with the files of an AGX Xavier, a stand-in for trtexec of TensorRT 8.5, and the oldest Python that is
-found. Lines that need a real board, a password or an hour are indented on the page instead of being in a block of
+plays it: a folder with the files of an AGX Xavier, a stand-in for trtexec of TensorRT 8.5, and the oldest Python there
+is. Lines that need a real board, a password or an hour are indented on the page instead of being in a block of
 commands.
 """
 
