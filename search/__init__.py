@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from search.calibration_networks import balanced_architectures
 from search.compare import WHOLE_NETWORK_PLAN, Images, NetworkComparison, common_space
 from search.comparison import Comparison, Interval, NetworkResult
-from search.cost import OBJECTIVES, Cost, Goal
+from search.cost import OBJECTIVES, Cost, Goal, format_cost
 from search.data import (
     IGNORE,
     SPLITS,
@@ -195,6 +195,7 @@ __all__ = [
     "confusion_matrix",
     "costs_of",
     "feasible_set",
+    "format_cost",
     "hypervolume",
     "is_live",
     "known_strategies",

@@ -24,7 +24,7 @@ from latency import (
 )
 from lut import Lookup, Progress, Start, TableWriter, fill, is_doubtful
 from search.comparison import Comparison, Interval, NetworkResult
-from search.data import LabelledImages
+from search.data import LabelledImages, score_of
 from search.objective import Objective
 from search.recipe import TrainRecipe
 from search.result import SearchResult
@@ -143,6 +143,7 @@ class NetworkComparison:
             rank_correlation=self._rank_correlation([*networks, *drawn]),
             problems=tuple(self._problems(architectures, outcomes)),
             commands=(*(result.command for result in self._results if result.command), command),
+            measure=score_of(self._images.test).name,
         )
 
     def _cut(self, rows: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:

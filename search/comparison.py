@@ -36,8 +36,9 @@ class NetworkResult:
         parameters: trainable parameters.
         predicted: latency from the table.
         measured: latency of the whole network on the device; None when ``failure`` says why.
-        miou: mean intersection over union on the test images, 0 to 1; None when not trained.
-        class_iou: intersection over union for each class that occurs, 0 to 1.
+        miou: mean intersection over union on the test images, or top-1 accuracy where they have one class each, 0 to 1;
+            None when not trained.
+        class_iou: intersection over union, or accuracy, of each class that occurs, 0 to 1.
         trained_steps: optimiser steps it was trained for; 0 when it was not.
         failure: why it could not be measured, or None.
     """
@@ -80,6 +81,7 @@ class Comparison:
             (``candidates``, ``networks``; the latter are spread on purpose, which raises it).
         problems: reasons not to trust a number, in words.
         commands: the commands that led here.
+        measure: what ``miou`` is called: ``mIoU``, or ``accuracy`` where networks tell the class of a whole picture.
     """
 
     created_at: str
@@ -99,6 +101,7 @@ class Comparison:
     rank_correlation: Mapping[str, float] | None = None
     problems: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    measure: str = "mIoU"
 
     def write(self, path: Path) -> None:
         """Write the comparison as JSON, making the folder if need be."""

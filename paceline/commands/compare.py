@@ -31,7 +31,7 @@ from paceline.options import (
     use_threads,
 )
 from paceline.place import measuring_place
-from paceline.screen import milliseconds, progress_bar, say, show_json, show_table
+from paceline.screen import progress_bar, say, show_json, show_table
 from search import (
     WHOLE_NETWORK_PLAN,
     Comparison,
@@ -42,6 +42,7 @@ from search import (
     Recipe,
     SearchResult,
     common_space,
+    format_cost,
     open_images,
 )
 
@@ -105,7 +106,7 @@ def compare(
         show_json({"comparison": str(out / "compare.json"), "report": str(out / "report.html")})
     else:
         rows = [_row(network) for network in comparison.networks]
-        show_table("compared", ("network", "limit", "MACs", "predicted", "measured whole", "mIoU"), rows)
+        show_table("compared", ("network", "limit", "MACs", "predicted", "measured whole", comparison.measure), rows)
         if note := nothing_measured(lookup.environment):
             print(note)
 
@@ -141,10 +142,9 @@ def _report(comparison: Comparison, path: Path) -> None:
 
 
 def _row(network: NetworkResult) -> tuple[str, ...]:
-    limit = network.limit or 0.0
     return (
         network.name,
-        milliseconds(limit) if network.objective == "latency" else f"{limit / 1e6:.4g} M MACs",
+        "" if network.limit is None else format_cost(network.objective or "latency", network.limit),
         f"{network.macs / 1e6:.4g} M",
         _interval(network.predicted),
         _interval(network.measured) if network.measured else "failed" if network.failure else "not measured",

@@ -1,4 +1,4 @@
-"""Intersection over union of each class, as bars for each network."""
+"""Intersection over union, or accuracy, of each class, as bars for each network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ _WIDTH_PX, _LEFT_PX, _RIGHT_PX, _BOTTOM_PX = 820, 130, 60, 40
 _BAR_PX, _PAD_PX = 10, 9
 _LEGEND_COLUMNS, _LEGEND_ROW_PX = 4, 17
 
+_BY_CLASS = {"mIoU": "intersection over union"}
+"""What a score that is a mean over classes is called of one class."""
+
 _Scored = tuple[str, NetworkStyle, Mapping[str, float]]
 
 
@@ -33,8 +36,9 @@ def class_plot(comparison: Comparison) -> Drawing | None:
         f"{name}: " + ", ".join(f"{label} {grouped(iou[label] * 100, 1)}" for label in classes if label in iou)
         for name, _, iou in scored
     )
-    alternative = f"Bars of the intersection over union of each class in per cent. {said}."
-    return draw("classes", (_WIDTH_PX, height), lambda figure: _paint(figure, scored, classes), alternative)
+    measure = _BY_CLASS.get(comparison.measure, comparison.measure)
+    alternative = f"Bars of the {measure} of each class in per cent. {said}."
+    return draw("classes", (_WIDTH_PX, height), lambda figure: _paint(figure, scored, classes, measure), alternative)
 
 
 def _scored(comparison: Comparison) -> list[_Scored]:
@@ -65,10 +69,10 @@ def _tint(style: NetworkStyle) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _paint(figure: Figure, scored: Sequence[_Scored], classes: Sequence[str]) -> None:
+def _paint(figure: Figure, scored: Sequence[_Scored], classes: Sequence[str], measure: str) -> None:
     group = _group_px(scored)
     axes = place(figure, _LEFT_PX, _top_px(scored), _WIDTH_PX - _LEFT_PX - _RIGHT_PX, len(classes) * group)
-    axes.set(xlim=(0, 100), ylim=(len(classes) * group, 0), xlabel="intersection over union, %")
+    axes.set(xlim=(0, 100), ylim=(len(classes) * group, 0), xlabel=f"{measure}, %")
     axes.grid(visible=False, axis="y")
     axes.spines["bottom"].set_visible(False)
     middles = [row * group + group / 2 for row in range(len(classes))]

@@ -40,9 +40,9 @@ def findings(comparison: Comparison) -> tuple[str, ...]:
     decimals = decimals_ms(comparison)
     pairs = paired(comparison)
     if pairs:
-        found = [_about_pair(pair, decimals) for pair in pairs]
+        found = [_about_pair(pair, decimals, comparison.measure) for pair in pairs]
     elif comparison.networks:
-        found = [_about_one(network, decimals) for network in comparison.networks]
+        found = [_about_one(network, decimals, comparison.measure) for network in comparison.networks]
     else:
         return ("No network was searched, so there is nothing to compare.",)
     return (f"On {device_name(comparison)}, {found[0]}", *found[1:])
@@ -84,7 +84,7 @@ def _nearest(network: NetworkResult, others: list[NetworkResult]) -> NetworkResu
     return min(others, key=lambda other: abs(other.predicted.mean_s - network.predicted.mean_s))
 
 
-def _about_pair(pair: Pair, decimals: int) -> str:
+def _about_pair(pair: Pair, decimals: int, measure: str) -> str:
     ours, theirs = pair.latency.measured, pair.macs.measured
     if ours is None or theirs is None:
         speed = _unmeasured(pair, decimals)
@@ -92,7 +92,7 @@ def _about_pair(pair: Pair, decimals: int) -> str:
         speed = _alike(pair, ours, theirs, decimals)
     else:
         speed = _apart(pair, ours, theirs, decimals)
-    return "; ".join(filter(None, (speed, _limit_kept(pair, decimals), _accuracy(pair)))) + "."
+    return "; ".join(filter(None, (speed, _limit_kept(pair, decimals), _accuracy(pair, measure)))) + "."
 
 
 def _apart(pair: Pair, ours: Interval, theirs: Interval, decimals: int) -> str:
@@ -152,26 +152,28 @@ def _own_limit(network: NetworkResult, decimals: int) -> str:
     return f"{network.name} {'keeps' if state == WITHIN else 'is too close to call at'} its limit of {limit}"
 
 
-def _accuracy(pair: Pair) -> str:
+def _accuracy(pair: Pair, measure: str) -> str:
     ours, theirs = pair.latency.miou, pair.macs.miou
     if ours is None and theirs is None:
-        return "accuracy is not known, as neither has an mIoU"
+        return f"{measure} is not known of either"
     if ours is None or theirs is None:
-        return f"accuracy cannot be compared, as {(pair.latency if ours is None else pair.macs).name} has no mIoU"
+        return (
+            f"{measure} cannot be compared, as it is not known of {(pair.latency if ours is None else pair.macs).name}"
+        )
     # The points that the reader would get from the two figures as printed.
     points = round(round(ours * 100, 1) - round(theirs * 100, 1), 1)
     doubt = "no interval known"
     if points == 0:
-        return f"both score {percent(ours)} mIoU ({doubt})"
-    more = f"{grouped(abs(points), 1)} points {'more' if points > 0 else 'less'} mIoU"
+        return f"both score {percent(ours)} {measure} ({doubt})"
+    more = f"{grouped(abs(points), 1)} points {'more' if points > 0 else 'less'} {measure}"
     return f"{pair.latency.name} scores {more} ({percent(ours)} against {percent(theirs)}, {doubt})"
 
 
-def _about_one(network: NetworkResult, decimals: int) -> str:
+def _about_one(network: NetworkResult, decimals: int, measure: str) -> str:
     if network.measured is None:
         speed = f"{_why_unmeasured(network)}; the table predicts {in_ms(network.predicted.mean_s, decimals)}"
     else:
         speed = f"{network.name} runs in {in_ms(network.measured.mean_s, decimals)}"
-    accuracy = "its mIoU is not known" if network.miou is None else f"it scores {percent(network.miou)} mIoU"
+    accuracy = f"its {measure} is not known" if network.miou is None else f"it scores {percent(network.miou)} {measure}"
     alone = "there is no network searched on the other cost to hold it against"
     return "; ".join(filter(None, (speed, _own_limit(network, decimals), accuracy, alone))) + "."

@@ -73,7 +73,8 @@ def problems(comparison: Comparison) -> tuple[str, ...]:
     steps = {network.trained_steps for network in comparison.networks if network.miou is not None}
     if len(steps) > 1:
         found.append(
-            f"The networks were trained for different numbers of steps ({_listed(steps)}): mIoU is not like for like."
+            f"The networks were trained for different numbers of steps ({_listed(steps)}): "
+            f"{comparison.measure} is not like for like."
         )
     return tuple(dict.fromkeys(found))
 

@@ -1,5 +1,6 @@
 """Search strategies. They see numbers only: no table, no device, no file."""
 
+from search.strategies.batches import BatchStrategy
 from search.strategies.controller import ReinforceController
 from search.strategies.evolution import RegularizedEvolution
 from search.strategies.exact import best_additive
@@ -14,6 +15,7 @@ from search.strategies.within import WithinLimit
 
 __all__ = [
     "AdditiveFeasible",
+    "BatchStrategy",
     "FeasibleSet",
     "ListedFeasible",
     "Nsga2",

@@ -73,9 +73,9 @@ def test_both_unmeasured(small: Comparison) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "said"),
     [
-        (None, None, "accuracy is not known, as neither has an mIoU"),
-        (None, 0.67, "accuracy cannot be compared, as latency-searched has no mIoU"),
-        (0.67, None, "accuracy cannot be compared, as macs-searched has no mIoU"),
+        (None, None, "mIoU is not known of either"),
+        (None, 0.67, "mIoU cannot be compared, as it is not known of latency-searched"),
+        (0.67, None, "mIoU cannot be compared, as it is not known of macs-searched"),
         (0.6701, 0.6698, "both score 67.0 % mIoU"),
     ],
 )

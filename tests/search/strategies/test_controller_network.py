@@ -94,6 +94,29 @@ def test_the_mean_of_rewards_times_gradients_is_the_gradient_of_the_expected_rew
             assert estimate[weight] == pytest.approx((expected[0] - expected[1]) / 2e-6, abs=1e-8)
 
 
+def test_draws_of_new_networks_estimate_the_reward_of_the_next_and_a_move_to_what_is_new(feasible: FeasibleSet) -> None:
+    network, walks = network_of(feasible), everything(feasible)
+    rewards, baseline = np.random.default_rng(3).standard_normal(len(walks)), 0.4
+    new = np.arange(len(walks)) % 3 > 0
+
+    def expected() -> tuple[float, float]:
+        """Reward of the next draw, and logarithm of the probability of all that is new."""
+        chances = np.where(new, np.exp(network.log_probability(walks)[0]), 0.0)
+        return float(chances @ rewards / chances.sum()), float(np.log(chances.sum()))
+
+    chances = np.where(new, np.exp(network.log_probability(walks)[0]), 0.0)
+    step = network.gradient(walks, chances / chances.sum() * (rewards - baseline), np.zeros(len(walks)))
+    surplus = expected()[0] - baseline
+    for weight in range(0, len(step), 7):
+        network.weights[weight] += 1e-6
+        above = expected()
+        network.weights[weight] -= 2e-6
+        below = expected()
+        network.weights[weight] += 1e-6
+        by_reward, by_new = ((high - low) / 2e-6 for high, low in zip(above, below, strict=True))
+        assert step[weight] == pytest.approx(by_reward + surplus * by_new, abs=1e-8)
+
+
 def test_ends_are_the_chances_of_what_is_left(feasible: FeasibleSet) -> None:
     network, walks = network_of(feasible), everything(feasible)
     ends = network.ends(walks)
