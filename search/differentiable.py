@@ -148,8 +148,8 @@ class DifferentiableSearch:
         """
         evaluator = self.trained(tell)
         policy = self._policy.probabilities().detach().double().numpy()
-        budget = self._limit - self._objective.fixed
-        strategy = ExactFinish(policy / policy.sum(axis=1, keepdims=True), self._objective.costs, budget, self._seed)
+        policy /= policy.sum(axis=1, keepdims=True)
+        strategy = ExactFinish(policy, self._objective.costs, self._limit, self._seed, self._objective.fixed)
 
         def told(trials: Sequence[Trial]) -> None:
             words = Standing.of(trials).words(self._objective, evaluator.words)
