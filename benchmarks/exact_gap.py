@@ -60,7 +60,7 @@ STRATEGIES: Mapping[str, Callable[[FeasibleSet, int], Strategy]] = {
     "optuna-tpe": partial(OptunaStrategy, sampler="TPE"),
 }
 DEFAULT = tuple(name for name in STRATEGIES if not name.startswith("optuna"))
-"""Optuna need not be installed, and its TPE takes minutes for a search."""
+"""Optuna need not be installed."""
 
 
 _SHAPE = (22, 13)

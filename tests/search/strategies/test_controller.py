@@ -111,6 +111,14 @@ def test_what_others_found_is_imitated_and_not_rewarded() -> None:
     assert chances[1.0] > 0.01
 
 
+def test_what_is_said_to_be_feasible_and_is_not_is_passed_over() -> None:
+    strategy = ReinforceController(AdditiveFeasible(COSTS, 2.0), 0)
+    strategy.tell([Trial((pick,) * 8, 1.0, True, float(pick)) for pick in range(5)])
+    asked = strategy.ask(5)
+    assert len(asked) == 5
+    assert AdditiveFeasible(COSTS, 2.0).contains(np.array(asked)).all()
+
+
 def test_global_random_numbers_are_left_alone_and_torch_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # An import would fail.
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002  It is the one to be left alone.
