@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -115,7 +115,19 @@ class Ground:
         """What must be said wherever its latencies are shown; empty where there is nothing."""
         if not any(one.name == "latency" for one in wanted):
             return ""
-        return " ".join(filter(None, (nothing_measured(lookup.environment) for lookup in self.tables.values())))
+        said = [nothing_measured(lookup.environment) for lookup in self.tables.values()]
+        return " ".join(filter(None, [*said, self._other_size(wanted)]))
+
+    def _other_size(self, wanted: Sequence[Wanted]) -> str:
+        """That a benchmark measured latencies at another size than the networks now have; empty where it did not."""
+        devices = {one.device for one in wanted if one.name == "latency"} - {*self.tables}
+        if self.benchmark is None or not devices or (devices == {None} and self.tables):
+            return ""
+        measured = _measured_size(self.benchmark)
+        if measured == self.input_size:
+            return ""
+        sizes = [f"{height}x{width}" for height, width in (measured, self.input_size)]
+        return f"Latencies in {self.benchmark.file.name} are of networks at {sizes[0]}; these have {sizes[1]}."
 
     def buildable(self, why: str) -> Space:
         """The space, for what needs to build its networks.
@@ -186,6 +198,8 @@ def open_ground(
     known = TabularBenchmark.read(measured[0]) if measured and benchmark is None else benchmark
     tables = {name: file for name, file in files.items() if file.suffix != BENCHMARK_SUFFIX}
     if known is not None:
+        if settings.precision and not tables and any(one.name == "latency" for one in wanted):
+            raise WrongUse(f"The number format of latencies in {known.file} cannot be chosen: leave out --precision.")
         return _benchmark_ground(settings, known, column, tables)
     read = {name: Table.read(file) for name, file in tables.items()}
     space = _open(settings, precision_of(next(iter(read.values()), Table()), settings.precision))
@@ -247,16 +261,22 @@ def _benchmark_ground(
         raise WrongUse(f"{benchmark.file} knows networks of {name}: leave out --space {settings.space}.")
     if column is not None and (settings.input_size or settings.classes):
         raise WrongUse(f"{benchmark.file} has scores for its own images: leave out --input and --classes.")
-    size, classes = (settings.input_size, settings.classes) if column is None else benchmark.data(column)
     read = {device: Table.read(file) for device, file in tables.items()}
     precision = precision_of(next(iter(read.values()), Table()), settings.precision)
-    space = open_space(name, size, classes, precision) if name in SPACES else None
-    if space is None:
+    if name not in SPACES:
         if tables:
             raise WrongUse(f"{name} has no blocks that a table could hold: leave out --table {next(iter(tables))}.")
         return Ground(None, *benchmark.data(column or ""), {}, benchmark)
+    own = replace(settings, space=name)
+    space = _open(own, precision) if column is None else open_space(name, *benchmark.data(column), precision)
     lookups = _lookups(settings, space, tables, read)
     return Ground(space, space.input_size, space.classes, lookups, benchmark)
+
+
+def _measured_size(benchmark: TabularBenchmark) -> tuple[int, int]:
+    """Height and width of the images that a benchmark's latencies are of: its space's own."""
+    name = benchmark.networks.name
+    return open_space(name).input_size if name in SPACES else benchmark.data("")[0]
 
 
 def _open(settings: Settings, precision: str) -> Space:

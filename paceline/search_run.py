@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
-from devices import WrongUse
+from devices import WrongUse, unknown_name
 from paceline.screen import Bar, progress_bar, say
 from paceline.search_scores import SUPERNET, Choice, Materials, open_scoring, words_of
 from search import (
@@ -29,6 +29,7 @@ from search import (
     best,
     costs_of,
     feasible_set,
+    known_strategies,
     open_strategy,
     pareto_front,
     run,
@@ -117,11 +118,13 @@ def chosen_strategy(asked: str | None, choice: Choice, goals: Sequence[Goal], *,
     """The strategy that was asked for, or the usual one.
 
     Raises:
-        WrongUse: the one that was asked for does not fit evaluator, limits or front.
+        WrongUse: the one that was asked for is not known, or does not fit evaluator, limits or front.
     """
     fits = _unfit_for_gradients(choice, goals, pareto=pareto)
     if asked is None:
         return DIFFERENTIABLE if fits is None else PARETO_STRATEGIES[0] if pareto else DEFAULT_STRATEGY
+    if asked not in (known := (DIFFERENTIABLE, *known_strategies())):
+        raise unknown_name("strategy", asked, known)
     if asked == DIFFERENTIABLE and fits is not None:
         raise WrongUse(f"{fits} Leave out --strategy differentiable, or choose another, such as {DEFAULT_STRATEGY}.")
     if pareto and asked in STRATEGIES and asked not in PARETO_STRATEGIES:
@@ -239,7 +242,8 @@ def _by_strategy(plan: Plan, strategy: Strategy, watch: Watch, bar: Bar) -> Foun
     def tell(trials: Sequence[Trial]) -> None:
         nonlocal standing
         standing = standing.then(trials[standing.tried :])
-        bar(len(trials), plan.networks, standing.words(first.cost, evaluator.words), "networks")
+        # A history may hold more than are wanted now.
+        bar(len(trials), max(len(trials), plan.networks), standing.words(first.cost, evaluator.words), "networks")
         watch(trials)
 
     trials = run(

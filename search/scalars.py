@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from devices import NotAvailable
+from devices import NotAvailable, WrongUse
 from search.cost import Cost
 from search.standing import Standing
 from search.strategies import Trial
@@ -27,6 +27,7 @@ class ScalarLog(AbstractContextManager[Callable[[Sequence[Trial]], None]]):
 
     Raises:
         NotAvailable: the package ``tensorboard`` is missing.
+        WrongUse: the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, objective: Cost) -> None:
@@ -36,7 +37,12 @@ class ScalarLog(AbstractContextManager[Callable[[Sequence[Trial]], None]]):
             raise NotAvailable(
                 "--tensorboard needs the package tensorboard. pip install 'paceline[tensorboard]'"
             ) from error
-        self._writer: Any = SummaryWriter(str(folder), purge_step=0)
+        try:
+            self._writer: Any = SummaryWriter(str(folder), purge_step=0)
+        except OSError as error:
+            raise WrongUse(
+                f"Scalars cannot be written to {folder} ({error.strerror}). Choose another folder for --tensorboard."
+            ) from error
         self._objective = objective
         self._standing = Standing.of(())
 

@@ -36,6 +36,8 @@ from paceline.search_run import (
 from paceline.search_scores import EVALUATORS, SUPERNET, TABULAR, Choice, Materials, read_choice
 from search import OBJECTIVES, STRATEGIES, Goal, Recipe, SearchResult
 
+_DEFAULT_DATA = "scenes"
+
 
 def search(
     out: Annotated[Path, typer.Option("--out", help="File to write the network to (JSON).")],
@@ -124,7 +126,7 @@ def search(
         ),
     ] = None,
     precision: TablePrecision = None,
-    data: Data = "scenes",
+    data: Data = _DEFAULT_DATA,
     seed: Seed = 0,
     config: Config = None,
     warm_up: Annotated[
@@ -171,9 +173,10 @@ def search(
     By a function of yours, for a front of score, MACs and memory: paceline search --space my_space.py:space --evaluator
     my_score.py:score --pareto macs,memory --out runs/front.json
     """
+    choice = read_choice(evaluator)
+    _refuse_unused(choice, data, config)
     recipe = Recipe.read(config)
     wanted = wanted_costs(limits, objective, pareto)
-    choice = read_choice(evaluator)
     settings = Settings(space, input_size, classes, precision, data, tables)
     ground = open_ground(settings, wanted, choice.benchmark(), choice.part or None)
     goals = goals_of(ground, wanted, confidence)
@@ -210,6 +213,16 @@ def _refuse_unfit(choice: Choice, strategy: str, warm_up: Path | None, cache: Pa
         raise WrongUse("Scores of a tabular benchmark are looked up in its file. Leave out --cache.")
     if cache is not None and strategy == DIFFERENTIABLE:
         raise WrongUse("A differentiable search keeps its scores with its own supernet. Leave out --cache.")
+
+
+def _refuse_unused(choice: Choice, data: str, config: Path | None) -> None:
+    """Refuse images and recipes where networks are neither trained nor shown any."""
+    if choice.kind == TABULAR and data != _DEFAULT_DATA:
+        raise WrongUse(f"{choice.file} has scores for its own images: leave out --data.")
+    if config is not None and choice.kind not in (SUPERNET, "train", "naswot"):
+        raise WrongUse(
+            f"--config says how to train and on how much, and --evaluator {choice.text} does not train. Leave it out."
+        )
 
 
 def _show(result: SearchResult, goals: list[Goal]) -> None:

@@ -107,5 +107,5 @@ def refuse_unfit(space: Space, images: LabelledImages) -> None:
     if len(images.classes) != space.classes:
         raise WrongUse(
             f"{images.name} has {len(images.classes)} classes, the networks tell {space.classes} apart. "
-            "Choose other --data."
+            f"Choose other --data, or --classes {len(images.classes)}."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Callable, Mapping
 from numbers import Real
 from pathlib import Path
@@ -13,6 +14,21 @@ from latency import load_plug_in
 from search.cost import Picks
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.spaces import Architecture, Space
+
+_BROKEN = (
+    ImportError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    TypeError,
+    ValueError,
+    NameError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+)
+"""What a function raises when something is wrong with it, or with a network that it is asked about."""
 
 
 @final
@@ -40,22 +56,35 @@ class UserFunction(Evaluator):
         self.name = f"{file.name}:{function}"
         self.meaning = _first_line(known[function]) or f"what {self.name} returns"
         self._function: Callable[[Space, Architecture], Any] = known[function]
-        self._space = space
+        self._space, self._file = space, module.__file__
         self._source = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
     def score(self, picks: Picks) -> float:
         """What the function returns.
 
         Raises:
-            WrongUse: that is no number.
+            WrongUse: that is no number, or it raises an error, with the line.
         """
-        value = self._function(self._space, Architecture(self._space.name, picks))
+        architecture = Architecture(self._space.name, picks)
+        try:
+            value = self._function(self._space, architecture)
+        except _BROKEN as error:
+            names = " ".join(self._space.names(architecture))
+            raise WrongUse(
+                f"{self.name} raised {type(error).__name__}: {error}{self._line(error)}, asked about {names}. Mend it, "
+                "or let it return NaN for a network that cannot be scored."
+            ) from error
         if not isinstance(value, Real):
             raise WrongUse(
                 f"{self.name} must return a number, larger for better networks (NaN for one that cannot be scored); "
                 f"got {value!r}."
             )
         return float(value)
+
+    def _line(self, error: BaseException) -> str:
+        """Where in the file an error came from; empty for one that was raised before its first line ran."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self._file]
+        return f" (line {frames[-1].lineno})" if frames else ""
 
     def identity(self) -> Mapping[str, object]:
         """Space, and the text of the file."""

@@ -83,6 +83,8 @@ def test_what_does_not_fit_a_benchmark_is_refused(tmp_path: Path) -> None:
         open_ground(settings(space="demo"), [], benchmark, SCORE)
     with pytest.raises(WrongUse, match=r"leave out --input and --classes"):
         open_ground(settings(input_size=(64, 64)), [], benchmark, SCORE)
+    with pytest.raises(WrongUse, match=r"cannot be chosen: leave out --precision"):
+        open_ground(settings(precision="int8"), [Wanted("latency", "board", "5ms")], benchmark, SCORE)
     with pytest.raises(WrongUse, match=r"knows one benchmark"):
         open_ground(settings(small_benchmark(tmp_path / "other.npz")), [], benchmark, SCORE)
 
@@ -92,6 +94,24 @@ def test_a_benchmark_can_be_the_table_of_other_evaluators(tmp_path: Path) -> Non
     ground = open_ground(settings(path, input_size=(16, 16)), [Wanted("latency", "board", "5ms")], None, None)
     assert (ground.name, ground.input_size) == ("nasbench201", (16, 16))
     assert goal(ground, "latency@board=50%").limit == pytest.approx(0.007 / 2)
+
+
+def test_cells_of_a_benchmark_that_others_score_tell_the_classes_of_the_images(tmp_path: Path) -> None:
+    for picture in ("train/ant/0.png", "train/bee/0.png", "val/ant/0.png", "val/bee/0.png"):
+        (tmp_path / picture).parent.mkdir(parents=True)
+        (tmp_path / picture).touch()  # Nobody looks at it: folders are counted.
+    path = small_benchmark(tmp_path / "small.npz")
+    assert open_ground(settings(path, data=str(tmp_path)), [], None, None).classes == 2
+    assert open_ground(settings(path, data=str(tmp_path), classes=5), [], None, None).classes == 5
+    assert open_ground(settings(path), [], None, None).classes == 10
+
+
+def test_latencies_of_another_size_are_said_to_be(tmp_path: Path) -> None:
+    path, wanted = small_benchmark(tmp_path / "small.npz"), [Wanted("latency", "board", "5ms")]
+    smaller = open_ground(settings(path, input_size=(16, 16)), wanted, None, None)
+    assert smaller.note(wanted) == "Latencies in small.npz are of networks at 32x32; these have 16x16."
+    assert not smaller.note([Wanted("macs", None, "5M")])
+    assert not open_ground(settings(path), wanted, None, None).note(wanted)
 
 
 def test_tables_of_several_devices_have_the_names_of_their_files_or_those_that_are_typed(dummy_table: Path) -> None:

@@ -90,6 +90,11 @@ def test_what_a_strategy_cannot_do_is_refused_with_one_that_can() -> None:
         chosen_strategy("evolution", read_choice("synflow"), goals(pareto="macs"), pareto=True)
 
 
+def test_a_misspelled_strategy_is_refused_with_all_there_are() -> None:
+    with pytest.raises(WrongUse, match=r"Did you mean 'differentiable'.*surrogate"):
+        chosen_strategy("differentable", read_choice("supernet"), goals("macs=50%"), pareto=False)
+
+
 def test_an_impossible_limit_is_said_when_the_strategy_is_made(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer, match="cheapest"):
         tabular_plan(tmp_path, "latency@board=1us").made()

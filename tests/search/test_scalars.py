@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices import NotAvailable
+from devices import NotAvailable, WrongUse
 from search import Objective, Trial
 from search.scalars import ScalarLog
 
@@ -48,6 +48,13 @@ def test_each_trial_is_a_step_and_a_search_that_goes_on_draws_nothing_twice(
     assert scalars["search/best_score"] == [(1, 0.25), (2, 0.25), (3, 0.5)]
     assert scalars["search/best_macs"] == [(1, 3e6), (2, 3e6), (3, 2e6)]
     assert scalars["search/feasible_share"] == [(1, 1.0), (2, 0.5), (3, pytest.approx(2 / 3, abs=1e-6))]
+
+
+def test_a_folder_that_cannot_be_is_refused(costing: Callable[..., Objective], tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the package tensorboard is not installed")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WrongUse, match="another folder for --tensorboard"):
+        ScalarLog(tmp_path / "file", costing(np.ones((2, 2))))
 
 
 def test_without_tensorboard_the_way_to_get_it_is_said(

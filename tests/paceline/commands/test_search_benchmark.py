@@ -141,6 +141,9 @@ def test_a_supernet_scores_what_another_strategy_proposes(command: Command, tmp_
         (("--space", "demo"), "leave out --space demo"),
         (("--confidence", "90%"), "does not say how sure"),
         (("--pareto", "macs", "--strategy", "surrogate"), "looks at the score alone"),
+        (("--data", "objects"), "leave out --data"),
+        (("--config", "long.toml"), "does not train"),
+        (("--strategy", "diferentiable"), "Did you mean 'differentiable'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_with_what_to_do(

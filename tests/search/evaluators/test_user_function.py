@@ -25,6 +25,12 @@ def wordy(space, architecture):
 
 def broken(space, architecture):
     return float("nan")
+
+def failing(space, architecture):
+    return {}["weights"]
+
+def wants_nothing():
+    return 1.0
 '''
 
 
@@ -49,6 +55,14 @@ def test_whole_numbers_are_numbers_and_text_is_none(tiny: Space, file: Path) -> 
     assert math.isnan(UserFunction(tiny, file, "broken").score((0, 0, 0, 0)))
     with pytest.raises(WrongUse, match=r"my_file.py:wordy must return a number, .* got 'good'"):
         UserFunction(tiny, file, "wordy").score((0, 0, 0, 0))
+
+
+def test_what_a_function_raises_is_said_with_its_line_and_the_network(tiny: Space, file: Path) -> None:
+    line = _FILE.splitlines().index('    return {}["weights"]') + 1
+    with pytest.raises(WrongUse, match=rf"failing raised KeyError: 'weights' \(line {line}\), asked about \S+ .*NaN"):
+        UserFunction(tiny, file, "failing").score((0, 0, 0, 0))
+    with pytest.raises(WrongUse, match=r"wants_nothing raised TypeError: .* 2 were given, asked about"):
+        UserFunction(tiny, file, "wants_nothing").score((0, 0, 0, 0))
 
 
 def test_a_changed_file_is_another_evaluator(tiny: Space, file: Path) -> None:
