@@ -134,7 +134,8 @@ class Cost(abc.ABC):
         cost = self.cost_of(cheapest)
         if cost > limit:
             raise NoAnswer(
-                f"No network of {self.space_name} is within {self.format(limit, digits=6)}: the cheapest needs "
+                f"No network of {self.space_name} is within {self.format(limit, digits=6)}"
+                f"{f' on {self.on}' if self.on else ''}: the cheapest needs "
                 f"{self.format(cost, digits=6)} ({' '.join(self.names(cheapest))}). "
                 "Raise --limit, or choose a smaller --input or space."
             )

@@ -72,8 +72,8 @@ class History:
         known, own = (value if isinstance(value, dict) else {} for value in (header, self._identity))
         differing = [name for name in sorted({*known, *own}) if known.get(name) != own.get(name)]
         raise WrongUse(
-            f"{self._path} belongs to another search: {', '.join(differing)} differ. "
-            "Move it away to begin anew, or choose another --out."
+            f"{self._path} belongs to another search, with other {' and '.join(differing)}. "
+            "Move it away (--no-resume does) to begin anew, or choose another --out."
         )
 
     @staticmethod

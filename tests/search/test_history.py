@@ -62,17 +62,17 @@ def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("written", "own", "named"),
     [
-        ({"seed": 1, "strategy": "random"}, {"seed": 2, "strategy": "random"}, "seed differ"),
-        ({"seed": 1}, None, "seed differ"),
-        (None, {"seed": 1}, "seed differ"),
-        ({"seed": 1, "limit": 3.0}, {"seed": 2}, "limit, seed differ"),
+        ({"seed": 1, "strategy": "random"}, {"seed": 2, "strategy": "random"}, "with other seed"),
+        ({"seed": 1}, None, "with other seed"),
+        (None, {"seed": 1}, "with other seed"),
+        ({"seed": 1, "limit": 3.0}, {"seed": 2}, "with other limit and seed"),
     ],
 )
 def test_the_history_of_another_search_is_refused_with_what_differs(
     tmp_path: Path, written: dict[str, object] | None, own: dict[str, object] | None, named: str
 ) -> None:
     filled(tmp_path / "history.jsonl", written)
-    with pytest.raises(WrongUse, match=f"belongs to another search: {named}"):
+    with pytest.raises(WrongUse, match=f"belongs to another search, {named}"):
         History(tmp_path / "history.jsonl", own).read(fits)
 
 

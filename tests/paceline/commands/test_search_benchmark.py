@@ -66,7 +66,7 @@ def test_a_finished_search_is_told_again_and_a_new_one_begun_on_request(
         assert command(*search).json == first.json
     other = command(*search, "--seed", 1)
     assert other.status == 2
-    assert "seed differ" in other.err
+    assert "with other seed" in other.err
     anew = command(*search, "--seed", 1, "--no-resume")
     assert anew.status == 0, anew.err
     assert "cell.search.trials.jsonl.old" in anew.err
