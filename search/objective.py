@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -16,9 +17,61 @@ from search.cost import Additive, Array, Cost, Picks
 from search.spaces import Architecture, Space
 
 
+class SpaceCost(Cost):
+    """A cost of the networks of a space, known from numbers for its candidates.
+
+    Attributes:
+        space: the networks.
+    """
+
+    space: Space
+
+    @property
+    @abc.abstractmethod
+    def by_pick(self) -> Array:
+        """The number of each candidate, shape (units, most candidates); NaN where it failed or there is none."""
+
+    @property
+    @final
+    def space_name(self) -> str:
+        """Name of the space."""
+        return self.space.name
+
+    @final
+    def cheapest(self) -> Picks:
+        """The picks of the network whose every candidate has the least number.
+
+        Raises:
+            NoAnswer: a unit has no candidate that ran on the device.
+        """
+        dead = np.flatnonzero(np.isnan(self.by_pick).all(axis=1))
+        if len(dead):
+            unit = self.space.units[int(dead[0])].name
+            raise NoAnswer(f"No candidate of {unit} ran on the device, so no network of {self.space.name} does.")
+        return tuple(int(pick) for pick in np.nanargmin(self.by_pick, axis=1))
+
+    @final
+    def holds(self, picks: Sequence[int]) -> bool:
+        """Whether each unit of the space has a candidate of that index."""
+        return len(picks) == len(self.space.units) and all(
+            0 <= pick < size for pick, size in zip(picks, self.space.sizes, strict=True)
+        )
+
+    @final
+    def names(self, picks: Sequence[int]) -> tuple[str, ...]:
+        """The picked candidate's name in each unit."""
+        return self.space.names(Architecture(self.space.name, tuple(picks)))
+
+    @property
+    @final
+    def reference(self) -> Picks:
+        """The reference network of the space."""
+        return self.space.reference
+
+
 @final
 @dataclass(frozen=True)
-class Objective(Cost):
+class Objective(SpaceCost):
     """An additive cost of the networks of a space.
 
     Attributes:
@@ -68,38 +121,13 @@ class Objective(Cost):
         return Objective("latency", space, costs, fixed, on)
 
     @property
-    def space_name(self) -> str:
-        """Name of the space."""
-        return self.space.name
+    def by_pick(self) -> Array:
+        """What each candidate costs."""
+        return self.costs
 
     def cost(self, architectures: npt.NDArray[np.integer]) -> Array:
         """Cost of many networks, shape (n,); see the contract."""
         return sum_of_picks(self.costs, self.fixed, architectures)
-
-    def cheapest(self) -> Picks:
-        """The picks of the cheapest network.
-
-        Raises:
-            NoAnswer: a unit has no candidate that ran on the device.
-        """
-        dead = np.isnan(self.costs).all(axis=1)
-        if dead.any():
-            unit = self.space.units[int(np.flatnonzero(dead)[0])].name
-            raise NoAnswer(f"No candidate of {unit} ran on the device, so no network of {self.space.name} does.")
-        return tuple(int(pick) for pick in np.nanargmin(self.costs, axis=1))
-
-    def holds(self, picks: Sequence[int]) -> bool:
-        """Whether each unit of the space has a candidate of that index."""
-        return is_network_of(self.space, picks)
-
-    def names(self, picks: Sequence[int]) -> tuple[str, ...]:
-        """The picked candidate's name in each unit."""
-        return self.space.names(Architecture(self.space.name, tuple(picks)))
-
-    @property
-    def reference(self) -> Picks:
-        """The reference network of the space."""
-        return self.space.reference
 
     def tables(self) -> Sequence[Array]:
         """The costs of the candidates and what all networks share."""
@@ -122,13 +150,6 @@ def by_candidate(space: Space, count: Callable[[Sequence[Workload]], float]) -> 
 def barred(costs: Array, lookup: Lookup | None) -> Array:
     """A copy of ``costs`` with NaN for the candidates that failed on the device, where a lookup is given."""
     return costs.copy() if lookup is None else np.where(np.isnan(lookup.mean_s), np.nan, costs)
-
-
-def is_network_of(space: Space, picks: Sequence[int]) -> bool:
-    """Whether each unit of the space has a candidate of that index."""
-    return len(picks) == len(space.units) and all(
-        0 <= pick < size for pick, size in zip(picks, space.sizes, strict=True)
-    )
 
 
 def _parameters(workload: Workload) -> int:

@@ -9,17 +9,16 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from devices import NoAnswer
 from latency import Workload, operator_of
 from lut import Lookup
-from search.cost import Additive, Array, Cost, Picks
-from search.objective import barred, by_candidate, is_network_of
-from search.spaces import Architecture, Space
+from search.cost import Additive, Array
+from search.objective import SpaceCost, barred, by_candidate
+from search.spaces import Space
 
 
 @final
 @dataclass(frozen=True)
-class PeakMemory(Cost):
+class PeakMemory(SpaceCost):
     """Bytes of activations in the block that holds most: its inputs and what each of its layers writes.
 
     Blocks run one after the other, so a network needs what its neediest block needs, not the sum. A runtime that frees
@@ -46,39 +45,15 @@ class PeakMemory(Cost):
         return PeakMemory(space, barred(bytes_, lookup), float(max(map(_activation_bytes, space.fixed), default=0)))
 
     @property
-    def space_name(self) -> str:
-        """Name of the space."""
-        return self.space.name
+    def by_pick(self) -> Array:
+        """Bytes of each candidate."""
+        return self.bytes_
 
     def cost(self, architectures: npt.NDArray[np.integer]) -> Array:
         """Bytes of many networks, shape (n,); see the contract."""
         picked = self.bytes_[np.arange(len(self.bytes_)), architectures]
         # maximum and not nanmax: a network with a candidate that failed has no peak.
         return np.asarray(np.maximum(picked.max(axis=1), self.fixed_bytes))
-
-    def cheapest(self) -> Picks:
-        """The network whose every block needs least.
-
-        Raises:
-            NoAnswer: a unit has no candidate that ran on the device.
-        """
-        dead = np.flatnonzero(np.isnan(self.bytes_).all(axis=1))
-        if len(dead):
-            raise NoAnswer(f"No candidate of {self.space.units[int(dead[0])].name} ran on the device.")
-        return tuple(int(pick) for pick in np.nanargmin(self.bytes_, axis=1))
-
-    def holds(self, picks: Sequence[int]) -> bool:
-        """Whether each unit of the space has a candidate of that index."""
-        return is_network_of(self.space, picks)
-
-    def names(self, picks: Sequence[int]) -> tuple[str, ...]:
-        """The picked candidate's name in each unit."""
-        return self.space.names(Architecture(self.space.name, tuple(picks)))
-
-    @property
-    def reference(self) -> Picks:
-        """The reference network of the space."""
-        return self.space.reference
 
     def tables(self) -> Sequence[Array]:
         """Bytes of the candidates and of what all networks share."""
