@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices import WrongUse
+from devices import WrongUse, unknown_name
 
 IGNORE = 255
 """The label id of pixels that are neither trained on nor scored, as in the files of Cityscapes."""
@@ -111,3 +112,25 @@ def checked_index(index: int, images: LabelledImages) -> int:
             "Use one in that range, or open more images."
         )
     return index
+
+
+def checked_count(what: str, split: str, seed: int, count: int | None, usual: Mapping[str, int]) -> int:
+    """How many images of a split to generate, once split, seed and number are known to make sense.
+
+    Args:
+        what: the images, in the plural (``"scenes"``).
+        split: the part that is asked for.
+        seed: what they are drawn from.
+        count: how many are asked for; None is the usual number.
+        usual: the usual number of each split.
+
+    Raises:
+        WrongUse: the split is unknown, the seed is negative, or the number is below 1.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    if seed < 0:
+        raise WrongUse(f"The seed of the {what} must be at least 0; got {seed}. Use 0, say.")
+    if count is not None and count < 1:
+        raise WrongUse(f"The number of {what} must be at least 1; got {count}. Ask for {usual[split]}, say.")
+    return usual[split] if count is None else count

@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from devices import WrongUse, unknown_name
 from search.data.canvas import Dice
 from search.data.develop import develop
 from search.data.furniture import draw_fence, draw_hedge, draw_lamp, draw_sign, draw_tree
 from search.data.ground import draw_ground
-from search.data.labelled import SPLITS, ClassifiedImages, Labels, Picture, checked_index, checked_size, class_label
+from search.data.labelled import (
+    SPLITS,
+    ClassifiedImages,
+    Labels,
+    Picture,
+    checked_count,
+    checked_index,
+    checked_size,
+    class_label,
+)
 from search.data.scenes import COUNTS, street_things
 from search.data.street import Scene, plan_scene
 from search.data.traffic import BODIES, Body, draw_car, draw_cyclist, draw_person
@@ -93,15 +101,9 @@ class Objects(ClassifiedImages):
         Raises:
             WrongUse: the split is unknown, the seed is negative, or the number is below 1.
         """
-        if split not in SPLITS:
-            raise unknown_name("split", split, SPLITS)
-        if seed < 0:
-            raise WrongUse(f"The seed of the objects must be at least 0; got {seed}. Use 0, say.")
-        if count is not None and count < 1:
-            raise WrongUse(f"The number of objects must be at least 1; got {count}. Ask for {COUNTS[split]}, say.")
+        self._count = checked_count("objects", split, seed, count, COUNTS)
         self._seed = seed
         self._split = split
-        self._count = COUNTS[split] if count is None else count
         self.name = f"generated objects, {split}"
         self.classes = tuple(_KINDS)
         self.size = checked_size(size)

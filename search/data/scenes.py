@@ -8,14 +8,13 @@ from typing import final
 
 import numpy as np
 
-from devices import WrongUse, unknown_name
 from search.data.buildings import House, draw_house
 from search.data.camvid import CLASSES, PALETTE
 from search.data.canvas import Dice
 from search.data.develop import develop
 from search.data.furniture import draw_fence, draw_hedge, draw_lamp, draw_sign, draw_tree
 from search.data.ground import draw_ground, flat
-from search.data.labelled import SPLITS, LabelledImages, Labels, Picture, checked_index, checked_size
+from search.data.labelled import SPLITS, LabelledImages, Labels, Picture, checked_count, checked_index, checked_size
 from search.data.street import FAR_M, Scene, plan_scene
 from search.data.traffic import BODIES, draw_car, draw_cyclist, draw_person
 
@@ -53,15 +52,9 @@ class Scenes(LabelledImages):
         Raises:
             WrongUse: the split is unknown, the seed is negative, or the number is below 1.
         """
-        if split not in SPLITS:
-            raise unknown_name("split", split, SPLITS)
-        if seed < 0:
-            raise WrongUse(f"The seed of the scenes must be at least 0; got {seed}. Use 0, say.")
-        if count is not None and count < 1:
-            raise WrongUse(f"The number of scenes must be at least 1; got {count}. Ask for {COUNTS[split]}, say.")
+        self._count = checked_count("scenes", split, seed, count, COUNTS)
         self._seed = seed
         self._split = split
-        self._count = COUNTS[split] if count is None else count
         self.name = f"generated scenes, {split}"
         self.classes = CLASSES
         self.palette = PALETTE
