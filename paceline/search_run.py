@@ -120,13 +120,13 @@ def chosen_strategy(asked: str | None, choice: Choice, goals: Sequence[Goal], *,
     Raises:
         WrongUse: the one that was asked for is not known, or does not fit evaluator, limits or front.
     """
-    fits = _unfit_for_gradients(choice, goals, pareto=pareto)
+    unfit = _unfit_for_gradients(choice, goals, pareto=pareto)
     if asked is None:
-        return DIFFERENTIABLE if fits is None else PARETO_STRATEGIES[0] if pareto else DEFAULT_STRATEGY
+        return DIFFERENTIABLE if unfit is None else PARETO_STRATEGIES[0] if pareto else DEFAULT_STRATEGY
     if asked not in (known := (DIFFERENTIABLE, *known_strategies())):
         raise unknown_name("strategy", asked, known)
-    if asked == DIFFERENTIABLE and fits is not None:
-        raise WrongUse(f"{fits} Leave out --strategy differentiable, or choose another, such as {DEFAULT_STRATEGY}.")
+    if asked == DIFFERENTIABLE and unfit is not None:
+        raise WrongUse(f"{unfit} Leave out --strategy differentiable, or choose another, such as {DEFAULT_STRATEGY}.")
     if pareto and asked in STRATEGIES and asked not in PARETO_STRATEGIES:
         raise WrongUse(
             f"{asked} looks at the score alone, and --pareto trades it against costs: leave out --strategy, or choose "
@@ -184,7 +184,7 @@ def result_of(plan: Plan, found: Found) -> SearchResult:
         classes=ground.classes,
         architecture=first.cost.names(trial.picks),
         objective=first.cost.name,
-        limit=None if _is_free(first) else first.limit,
+        limit=None if first.is_free else first.limit,
         cost=trial.cost,
         score=trial.score,
         seed=plan.materials.seed,
@@ -195,7 +195,7 @@ def result_of(plan: Plan, found: Found) -> SearchResult:
         evaluator=plan.choice.text,
         meaning=found.meaning,
         costs={goal.cost.title: goal.cost.cost_of(trial.picks) for goal in plan.goals} if told else {},
-        limits={goal.cost.title: goal.limit for goal in plan.goals if not _is_free(goal)} if told else {},
+        limits={goal.cost.title: goal.limit for goal in plan.goals if not goal.is_free} if told else {},
         front=_front(plan, found.trials) if plan.pareto else (),
         listed=ground.space is None,
     )
@@ -203,11 +203,6 @@ def result_of(plan: Plan, found: Found) -> SearchResult:
 
 def _nothing(trials: Sequence[Trial]) -> None:
     """Nobody watches."""
-
-
-def _is_free(goal: Goal) -> bool:
-    """Whether the cost has no limit and is only traded."""
-    return goal.limit == float("inf")
 
 
 def _unfit_for_gradients(choice: Choice, goals: Sequence[Goal], *, pareto: bool) -> str | None:
@@ -268,7 +263,7 @@ def _identity(plan: Plan, evaluator: str) -> dict[str, object]:
         "strategy": plan.strategy,
         "seed": plan.materials.seed,
         "evaluator": evaluator,
-        "limits": {goal.cost.title: None if _is_free(goal) else goal.limit for goal in plan.goals},
+        "limits": {goal.cost.title: None if goal.is_free else goal.limit for goal in plan.goals},
         "costs": tables.hexdigest()[:16],
         "pareto": plan.pareto,
     }

@@ -187,6 +187,11 @@ class Goal:
     cost: Cost
     limit: float = math.inf
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the cost has no limit and is only traded."""
+        return self.limit == math.inf
+
 
 def format_cost(name: str, cost: float, digits: int = 4) -> str:
     """A cost for the screen, with its unit.

@@ -244,5 +244,5 @@ def _show(result: SearchResult, goals: list[Goal]) -> None:
 
 def _cost_words(goal: Goal, cost: float, *, named: bool) -> str:
     name = f"{goal.cost.title} " if named else ""
-    limit = "" if goal.limit == float("inf") else f", limit {goal.cost.format(goal.limit)}"
+    limit = "" if goal.is_free else f", limit {goal.cost.format(goal.limit)}"
     return f"{name}{goal.cost.format(cost)}{limit}"
