@@ -35,7 +35,9 @@ from search.exact_finish import ExactFinish
 from search.loop import Tell as TellTrials
 from search.loop import best, run
 from search.losses import policy_loss
+from search.mixing import Thrift
 from search.objective import Objective
+from search.path_modes import mixtures, path_mode
 from search.recipe import SearchRecipe
 from search.standing import Standing
 from search.strategies import Trial
@@ -106,6 +108,9 @@ class DifferentiableSearch:
         refuse_unfit(objective.space, train)
         self._objective, self._limit, self._recipe, self._seed = objective, limit, recipe, seed
         self._loss = policy_loss(recipe, objective.name, limit)
+        self._paths = path_mode(recipe.paths)
+        self._mixtures = mixtures(self._paths, recipe.draws, recipe.batch_size)
+        self._thrift = Thrift(recipe.checkpointing, recipe.channels_last, recipe.bf16)
         self._checkpoint, self._warm_up = checkpoint, warm_up
         self._score_batches = scoring_batches(validation)
         self._history = checkpoint.with_suffix(".trials.jsonl")
@@ -115,6 +120,7 @@ class DifferentiableSearch:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._supernet = Supernet(objective.space)
+        self._thrift.prepare(self._supernet)
         self._policy = Policy(torch.from_numpy(objective.costs), objective.fixed)
         self._weights_optimizer = torch.optim.SGD(
             self._supernet.parameters(), recipe.weights_rate, momentum=0.9, weight_decay=recipe.weight_decay
@@ -190,29 +196,30 @@ class DifferentiableSearch:
         if step < self._recipe.warm_up_steps:
             mixture = uniform_paths(self._policy, generator)
         else:
-            mixture = self._draw(step, generator, len(pictures)).detach()
+            mixture = self._paths.weights_mixture(self._policy, self._temperature(step), generator, self._mixtures)
         cosine = (1 + torch.cos(torch.tensor(torch.pi * step / steps))) / 2
         self._weights_optimizer.param_groups[0]["lr"] = self._recipe.weights_rate * float(cosine)
         self._weights_optimizer.zero_grad(set_to_none=True)
-        cross_entropy(self._supernet(pictures, mixture), labels).backward()
+        cross_entropy(self._thrift.scores(self._supernet, pictures, mixture), labels).backward()
         self._weights_optimizer.step()
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
         """One step on the logits, on cross entropy and expected cost."""
         pictures, labels = batch
-        mixture = self._draw(step, self._generator(_POLICY, step), len(pictures))
-        scores = self._supernet(pictures, mixture, self._policy.barred.isinf())
-        loss = self._loss(cross_entropy(scores, labels), self._policy.expected_cost())
-        self._policy_optimizer.zero_grad(set_to_none=True)
-        self._policy.logits.grad = torch.autograd.grad(loss, self._policy.logits)[0]
+        generator, logits = self._generator(_POLICY, step), self._policy.logits
+        paths = self._paths.policy_paths(self._policy, self._temperature(step), generator, self._mixtures)
+        scores = self._thrift.scores(self._supernet, pictures, paths.mixture, paths.left_out)
+        loss = self._loss(cross_entropy(scores, labels), paths.expected_cost)
+        before = logits.detach().clone()
+        logits.grad = torch.autograd.grad(loss, logits)[0]
         self._policy_optimizer.step()
+        self._paths.settle(self._policy, before, paths)
 
-    def _draw(self, step: int, generator: torch.Generator, images: int) -> Tensor:
-        """Mixtures at this step's temperature: one for each image where all candidates are computed, else one."""
+    def _temperature(self, step: int) -> float:
+        """Of the Gumbel-Softmax: falls exponentially over the alternating steps."""
         recipe = self._recipe
         share = (step - recipe.warm_up_steps) / max(1, recipe.alternating_steps - 1)
-        temperature = recipe.first_temperature * (recipe.last_temperature / recipe.first_temperature) ** share
-        return self._policy.draw(temperature, generator, soft=recipe.soft, images=images if recipe.soft else 1)
+        return float(recipe.first_temperature * (recipe.last_temperature / recipe.first_temperature) ** share)
 
     def _generator(self, stream: int, step: int) -> torch.Generator:
         """Random numbers that depend on the step alone, so that a resumed search draws what it would have drawn."""
@@ -225,6 +232,10 @@ class DifferentiableSearch:
         costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
         del recipe["candidates"]  # More of them can be asked for later.
+        for name in ("paths", "draws", "checkpointing", "channels_last", "bf16"):
+            if recipe[name] in (getattr(SearchRecipe, name), "soft"):
+                del recipe[name]  # Checkpoints from before have none of them, and say ``soft`` in place of one.
+        recipe["soft"] = self._recipe.paths == "soft"
         if self._recipe.loss == SearchRecipe.loss:
             for name in ("loss", "alpha", "beta"):  # Without a part in it; and checkpoints from before have none.
                 del recipe[name]

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devices import WrongUse, unknown_name
+from search.data.augmentation import AUGMENTATIONS
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+"""Number formats that a network can be trained in."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,15 @@ class SearchRecipe:
         candidates: networks drawn within the limit and scored with inherited weights.
         recalibration_batches: training batches that renew the batch-norm statistics before a network is scored.
         score_images: validation images a candidate is scored on at most.
-        soft: compute all candidates of a unit, as the published code does, in place of the one that was drawn.
+        paths: candidates of a unit that a step computes: ``straight_through`` (the drawn one, and in policy steps the
+            outputs of all), ``two`` (as ProxylessNAS: the drawn one, and in policy steps the output of another),
+            ``drawn`` (GDAS), or ``soft`` (all of them for every image, as the code of SqueezeNAS does);
+            ``search/path_modes.py`` says more.
+        draws: ``batch`` draws for all images of a batch together, ``image`` for each; ``auto`` is ``image`` for
+            ``soft`` and ``batch`` for the others.
+        checkpointing: keep only what units read, and compute the rest twice: less memory, more time.
+        channels_last: keep the channels of a pixel side by side in memory.
+        bf16: compute the supernet in bfloat16; weights, statistics and the loss stay in fp32.
     """
 
     warm_up_steps: int = 300
@@ -51,7 +63,11 @@ class SearchRecipe:
     candidates: int = 16
     recalibration_batches: int = 4
     score_images: int = 64
-    soft: bool = False
+    paths: str = "straight_through"
+    draws: str = "auto"
+    checkpointing: bool = False
+    channels_last: bool = False
+    bf16: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,11 +76,24 @@ class TrainRecipe:
 
     Attributes:
         steps: optimiser steps.
-        batch_size: images per step.
+        batch_size: images per step, of all processes together.
         rate: learning rate (SGD, momentum 0.9), falling with power 0.9 of the steps left ("poly").
         weight_decay: of all weights.
         images: training images to use at most or, of generated scenes, to generate.
         test_images: images to score on at most.
+        augmentation: how training images are changed at random: ``zoom`` (mirrored, zoomed in), ``full`` (mirrored,
+            scaled by 0.5 to 2 and cut, in another light) or ``none``.
+        ema: decay of a moving average of weights and batch-norm statistics, which is then what is scored and kept;
+            0 is without. 0.999 is usual for thousands of steps.
+        precision: number format of the convolutions: ``fp32``, ``bf16`` or ``fp16``, whose loss is scaled so that
+            gradients do not vanish. Weights, statistics and the loss stay in fp32.
+        clip: largest norm of the gradient, which is shortened to it; 0 is without.
+        teacher_share: where there is a teacher, its share of the loss; cross entropy has the rest.
+        teacher_temperature: that the scores of both are divided by before they are compared.
+        workers: threads that read images ahead; 0 reads them when they are needed. They change nothing but time.
+
+    Raises:
+        WrongUse: there is no such augmentation or precision, or ``ema`` or ``teacher_share`` is out of its range.
     """
 
     steps: int = 300
@@ -73,6 +102,40 @@ class TrainRecipe:
     weight_decay: float = 1e-4
     images: int = 400
     test_images: int = 100
+    augmentation: str = "zoom"
+    ema: float = 0.0
+    precision: str = "fp32"
+    clip: float = 0.0
+    teacher_share: float = 0.5
+    teacher_temperature: float = 2.0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense as soon as it is said."""
+        if self.augmentation not in AUGMENTATIONS:
+            raise unknown_name("augmentation", self.augmentation, AUGMENTATIONS)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision to train in", self.precision, PRECISIONS)
+        if not 0 <= self.ema < 1:
+            raise WrongUse(f"ema must be 0, or a decay below 1 such as 0.999; got {self.ema}.")
+        if not 0 <= self.teacher_share <= 1:
+            raise WrongUse(f"teacher_share must be a share of the loss, from 0 to 1; got {self.teacher_share}.")
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the weights that come out: all settings, but of those with a later date only what differs.
+
+        Checkpoints and scores from before these settings were there so stay what they are.
+        """
+        values = asdict(self)
+        for name in _LATER:
+            if values[name] == getattr(TrainRecipe, name):
+                del values[name]
+        del values["workers"]
+        return values
+
+
+_LATER = ("augmentation", "ema", "precision", "clip", "teacher_share", "teacher_temperature")
+"""Settings that say nothing where they have their defaults."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +173,10 @@ class Recipe:
         return asdict(self)
 
 
-_MAY_BE_ZERO = {"warm_up_steps", "alternating_steps", "weight_decay", "cost_weight", "recalibration_batches"}
+_MAY_BE_ZERO = {
+    *("warm_up_steps", "alternating_steps", "weight_decay", "cost_weight", "recalibration_batches"),
+    *("ema", "clip", "teacher_share", "workers"),
+}
 """Settings that mean "leave it out" when they are 0. Nothing may be negative."""
 
 _R = TypeVar("_R", SearchRecipe, TrainRecipe)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latency import Workload, initialise, operator_of
+from search.mixing import Mix, mixed
 from search.spaces import Frame, Parts, Space
 
 
@@ -27,6 +28,7 @@ class Supernet(nn.Module):
     def __init__(self, space: Space) -> None:
         super().__init__()
         self.space = space
+        self.mix: Mix = mixed
         self.stem = nn.ModuleList(_build(workload) for workload in space.stem)
         self.units = nn.ModuleList(nn.ModuleList(_build_all(several) for several in unit) for unit in space.grid)
         self.head = nn.ModuleList(_build(workload) for workload in space.head)
@@ -43,7 +45,8 @@ class Supernet(nn.Module):
                 candidate whose weight is 0 everywhere is not trained. It is not even computed when the mixture needs
                 no gradient: with one-hot rows this is a single path. When it does, its output is what the gradient
                 of its weight is made of, and is computed without a graph of its own.
-            barred: True for candidates that are never computed, (units, candidates); their weights must be 0.
+            barred: True for candidates that are not computed, (units, candidates) or (N, units, candidates); their
+                weights must be 0.
 
         Returns:
             (N, classes, height, width), or (N, classes) where the space ends with a classifier.
@@ -202,18 +205,12 @@ class _Path(_Layers):
 
 @final
 class _Mixture(_Layers):
-    """All networks: in each unit the sum of what the candidates write, by their weights.
+    """All networks: in each unit the sum of what the candidates write, by their weights; see ``search/mixing.py``."""
 
-    The gradient of a weight is the output of its candidate against the loss's gradient, for those of weight 0 as well.
-    Leaving them out would leave the gradient of the drawn candidate's own scale, which the next batch norm cancels.
-    """
-
-    def __init__(self, supernet: Supernet, mixture: Tensor, barred: Tensor) -> None:
+    def __init__(self, supernet: Supernet, mixture: Tensor, left_out: Tensor) -> None:
         super().__init__(supernet)
         self._candidates = [_members(unit) for unit in supernet.units]
-        self._weights = mixture.reshape(-1, *mixture.shape[-2:])
-        self._active: list[list[bool]] = self._weights.detach().ne(0).any(dim=0).tolist()
-        self._barred: list[list[bool]] = barred.tolist()
+        self._mix, self._weights, self._left_out = supernet.mix, mixture, left_out
 
     def row(self, unit: int, read: Tensor) -> Tensor:
         written = self._mixed(unit, self._candidates[unit], lambda _: read)
@@ -226,20 +223,7 @@ class _Mixture(_Layers):
         return self._mixed(unit, layers, read)
 
     def _mixed(self, unit: int, layers: Sequence[nn.Module | None], read: Callable[[int], Tensor]) -> Tensor | None:
-        """The weighted sum of what layers write; those that are None write zeros."""
-        parts = list[Tensor]()
-        for pick, layer in enumerate(layers):
-            if layer is None:
-                continue
-            if self._active[unit][pick]:
-                output = layer(read(pick))
-            elif self._weights.requires_grad and not self._barred[unit][pick]:
-                with torch.no_grad():
-                    output = layer(read(pick))
-            else:
-                continue
-            parts.append(self._weights[:, unit, pick].reshape(-1, 1, 1, 1) * output)
-        return torch.stack(parts).sum(dim=0) if parts else None
+        return self._mix(layers, read, self._weights[..., unit, :], self._left_out[..., unit, :])
 
 
 def _members(modules: nn.Module) -> list[nn.Module]:

@@ -93,7 +93,7 @@ def test_with_room_for_one_network_it_is_found(made: MakeSearch, latency: Object
 
 
 def test_a_candidate_that_failed_is_never_computed(made: MakeSearch, latency: Objective) -> None:
-    search = made(objective=latency, recipe={"soft": True})
+    search = made(objective=latency, recipe={"paths": "soft"})
     search._supernet.units[2][12].register_forward_hook(refuse_step)
     _, trials = search.search()
     assert all(trial.picks[2] != 12 for trial in trials)
@@ -143,21 +143,21 @@ def stopping(stage: str, at: int) -> Callable[[str, int, int, str], None]:
     return tell
 
 
-@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("paths", ["straight_through", "soft", "two"])
 def test_a_search_that_is_stopped_again_and_again_finds_the_same(
-    made: MakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, soft: bool
+    made: MakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: str
 ) -> None:
     monkeypatch.setattr(differentiable, "CHECKPOINT_EVERY_S", -1.0)
-    whole = made("whole", recipe={"soft": soft}).search()
+    whole = made("whole", recipe={"paths": paths}).search()
     # In the warm-up, twice; at its end; between the two kinds of steps; at the very end; between candidates.
     for stage, at in (("supernet", n) for n in (1, 3, 4, 6, 7)):
         with pytest.raises(Stopped):
-            made(recipe={"soft": soft}).search(stopping(stage, at))
+            made(recipe={"paths": paths}).search(stopping(stage, at))
     for at in (0, 1, 3):
         with pytest.raises(Stopped):
-            made(recipe={"soft": soft}).search(stopping("candidates", at))
+            made(recipe={"paths": paths}).search(stopping("candidates", at))
     told: list[tuple[str, int]] = []
-    assert made(recipe={"soft": soft}).search(lambda stage, done, *_: told.append((stage, done))) == whole
+    assert made(recipe={"paths": paths}).search(lambda stage, done, *_: told.append((stage, done))) == whole
     assert told == [("candidates", 3), ("candidates", 4)]
     assert state(tmp_path / "c") == state(tmp_path / "whole")
     assert (tmp_path / "c.trials.jsonl").read_bytes() == (tmp_path / "whole.trials.jsonl").read_bytes()
@@ -186,7 +186,9 @@ def test_more_candidates_can_be_asked_for_later(made: MakeSearch) -> None:
         ({"validation": 3}, "images"),
         ({"recipe": {"warm_up_steps": 4}}, "warm_up_steps"),
         ({"recipe": {"cost_weight": 1.0}}, "cost_weight"),
-        ({"recipe": {"soft": True}}, "soft"),
+        ({"recipe": {"paths": "soft"}}, "soft"),
+        ({"recipe": {"paths": "two"}}, "paths"),
+        ({"recipe": {"bf16": True}}, "bf16"),
     ],
 )
 def test_the_checkpoint_of_another_search_is_refused(
@@ -288,13 +290,20 @@ def test_weights_steps_leave_the_policy_alone_and_policy_steps_the_weights(
     assert not torch.equal(search._policy.logits.detach(), torch.ones(4, 13))
 
 
-@pytest.mark.parametrize("soft", [False, True])
-def test_a_large_weight_of_the_cost_drives_it_under_the_limit(made: MakeSearch, tiny: Space, soft: bool) -> None:
+@pytest.mark.parametrize("paths", ["straight_through", "soft", "two"])
+def test_a_large_weight_of_the_cost_drives_it_under_the_limit(made: MakeSearch, tiny: Space, paths: str) -> None:
     objective = Objective.macs(tiny)
     limit = objective.limit("70%")
     expected = {}
+    steps = 50 if paths == "two" else 12  # It moves two logits of 13 in a step.
     for weight in (0.0, 50.0):
-        recipe = {"cost_weight": weight, "policy_rate": 0.4, "alternating_steps": 12, "soft": soft, "batch_size": 1}
+        recipe = {
+            "cost_weight": weight,
+            "policy_rate": 0.4,
+            "alternating_steps": steps,
+            "paths": paths,
+            "batch_size": 1,
+        }
         search = made(f"{weight}", limit=limit, recipe=recipe)
         search.search()
         expected[weight] = search._policy.expected_cost().item()
@@ -353,20 +362,22 @@ def test_the_temperature_falls_exponentially_from_the_first_to_the_last(
     assert seen == pytest.approx([8, 8, 4, 4, 2, 2, 1, 1])
 
 
-def test_soft_draws_one_mixture_for_each_image_and_hard_one_for_all(
+def test_soft_draws_one_mixture_for_each_image_and_hard_one_for_all_unless_told(
     made: MakeSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shapes: dict[bool, set[tuple[int, ...]]] = {True: set(), False: set()}
+    kinds = (("soft", "auto"), ("straight_through", "auto"), ("two", "image"), ("soft", "batch"))
+    shapes = {kind: set[tuple[int, ...]]() for kind in kinds}
     forward = differentiable.Supernet.forward
-    for soft, found in shapes.items():
+    for (paths, draws), found in shapes.items():
 
         def spy(self: Any, pictures: Any, mixture: Any, *more: Any, found: set[tuple[int, ...]] = found) -> Any:
             found.add(tuple(mixture.shape))
             return forward(self, pictures, mixture, *more)
 
         monkeypatch.setattr(differentiable.Supernet, "forward", spy)
-        made(f"{soft}", recipe={"soft": soft}).search()
-    assert shapes == {True: {(4, 13), (2, 4, 13)}, False: {(4, 13), (1, 4, 13)}}
+        made(f"{paths}_{draws}", recipe={"paths": paths, "draws": draws}).search()
+    per_image, together = {(4, 13), (2, 4, 13)}, {(4, 13), (1, 4, 13)}
+    assert list(shapes.values()) == [per_image, together, per_image, together]
 
 
 def test_progress_is_told_in_stages(made: MakeSearch) -> None:
@@ -434,3 +445,25 @@ def test_chains_that_classify_are_searched(name: str, objects: MakeImages, tmp_p
     assert found.cost is not None
     assert objective.cost_of(found.picks) == pytest.approx(found.cost)
     assert found.cost <= limit
+
+
+def test_an_identity_has_no_setting_that_says_what_the_default_does(made: MakeSearch) -> None:
+    identities = {paths: made(recipe={"paths": paths})._identity() for paths in ("straight_through", "soft", "two")}
+    new = {"paths", "draws", "checkpointing", "channels_last", "bf16"}
+    assert {paths: new & set(identity) for paths, identity in identities.items()} == {
+        "straight_through": set(),
+        "soft": set(),
+        "two": {"paths"},
+    }
+    assert [identity["soft"] for identity in identities.values()] == [False, True, False]
+
+
+@pytest.mark.parametrize(("setting", "known"), [("paths", "straight_through"), ("draws", "image")])
+def test_unknown_ways_to_draw_are_refused(made: MakeSearch, setting: str, known: str) -> None:
+    with pytest.raises(WrongUse, match=known):
+        made(recipe={setting: "nonsense"})
+
+
+def test_a_thrifty_search_runs_to_its_end(made: MakeSearch) -> None:
+    found, trials = made(recipe={"checkpointing": True, "channels_last": True, "bf16": True}).search()
+    assert found in trials
