@@ -18,6 +18,9 @@ from latency.cost_models.registry import (
     known_cost_models,
     shipped_cost_models,
 )
+from latency.dynamic_export import export_dynamic
+from latency.dynamic_shapes import AxisRange, DynamicShape, dynamic_shape
+from latency.engine_files import BuiltEngine, build_engine
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -56,6 +59,7 @@ from latency.operators import (
     parts,
     text_attribute,
 )
+from latency.output_check import TOLERANCES, OnnxRunner, OutputDifference, output_difference
 from latency.plug_in_files import load_plug_in, loaded_plug_ins
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.profilers import (
@@ -108,13 +112,16 @@ __all__ = [
     "ROOFLINE",
     "ROOFLINE_FACTOR",
     "ROOFLINE_LOG_DEVIATION",
+    "TOLERANCES",
     "UNFINISHED",
     "WIDE_INTERVAL",
     "Z95",
     "AdditiveForm",
     "ArchitectureCodes",
     "ArchitectureModel",
+    "AxisRange",
     "BoostedTrees",
+    "BuiltEngine",
     "Burst",
     "Calibration",
     "ChosenByCrossValidation",
@@ -122,6 +129,7 @@ __all__ = [
     "Costs",
     "DeviceTransfer",
     "DummyProfiler",
+    "DynamicShape",
     "Environment",
     "Estimate",
     "Estimates",
@@ -135,9 +143,11 @@ __all__ = [
     "Measurer",
     "Missing",
     "NetworkGraph",
+    "OnnxRunner",
     "Operator",
     "OrtCpuProfiler",
     "Outcome",
+    "OutputDifference",
     "Profiler",
     "ProfilerSettings",
     "ProfilingError",
@@ -159,13 +169,16 @@ __all__ = [
     "Workload",
     "broken_cost_models",
     "broken_profilers",
+    "build_engine",
     "build_module",
     "calibrate",
     "candidate_counts",
     "chain_workload",
     "convolution_layer",
+    "dynamic_shape",
     "estimated_target",
     "example_inputs",
+    "export_dynamic",
     "export_onnx",
     "find_cost_model",
     "find_profiler",
@@ -194,6 +207,7 @@ __all__ = [
     "open_profiler",
     "open_roofline",
     "operator_of",
+    "output_difference",
     "parts",
     "probe_steadiness",
     "reason_to_end",

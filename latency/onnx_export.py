@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +82,10 @@ def input_names(workload: Workload) -> tuple[str, ...]:
     return tuple(f"input_{index}" for index in range(len(workload.inputs)))
 
 
-def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
-    """Serialise ``workload`` as an ONNX model of fixed shape in inference mode.
+def export_onnx(
+    workload: Workload, module: nn.Module | None = None, dynamic_axes: Mapping[str, Mapping[int, str]] = {}
+) -> bytes:
+    """Serialise ``workload`` as an ONNX model in inference mode, of fixed shape unless axes are named.
 
     Weights, inputs and outputs are float16 where the precision is ``fp16``. For every other one they are float32:
     a runtime that computes in it converts by itself, or says that it does not.
@@ -91,6 +93,8 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
     Args:
         workload: what to export.
         module: a trained module to export in place of one with random weights. The mode of each part is left as it was.
+        dynamic_axes: names of axes whose size stays open, by tensor and place. ``latency.export_dynamic`` knows which
+            can be.
 
     Returns:
         The ONNX file's bytes; inputs are named ``input_0``, ``input_1``, the output ``output``.
@@ -99,11 +103,13 @@ def export_onnx(workload: Workload, module: nn.Module | None = None) -> bytes:
         WrongUse: there is no such operator, or it does not take what the workload has.
         ValueError: the model has no form in half precision.
     """
-    exported = _export_single_precision(workload, module)
+    exported = _export_single_precision(workload, module, dynamic_axes)
     return to_half_precision(exported) if workload.precision == "fp16" else exported
 
 
-def _export_single_precision(workload: Workload, module: nn.Module | None) -> bytes:
+def _export_single_precision(
+    workload: Workload, module: nn.Module | None, dynamic_axes: Mapping[str, Mapping[int, str]]
+) -> bytes:
     import torch
 
     model = build_module(workload) if module is None else module
@@ -123,6 +129,7 @@ def _export_single_precision(workload: Workload, module: nn.Module | None) -> by
                 opset_version=OPSET,
                 input_names=list(input_names(workload)),
                 output_names=["output"],
+                dynamic_axes={name: dict(axes) for name, axes in dynamic_axes.items()},
             )
         finally:
             for part, was_training in modes.items():

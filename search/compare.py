@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,14 @@ from latency import (
     Measurement,
     Outcome,
     SamplingPlan,
+    Workload,
     build_module,
     export_onnx,
     nothing_measured,
     operator_of,
 )
 from lut import Lookup, Progress, Start, TableWriter, fill, is_doubtful
+from search.baseline import BY_HAND
 from search.comparison import Comparison, Interval, NetworkResult
 from search.data import LabelledImages, score_of
 from search.objective import Objective
@@ -50,11 +52,11 @@ class Images:
 
 @final
 class NetworkComparison:
-    """Compares networks of one space on one device. Running it again goes on where it was interrupted.
+    """Compares networks at one input size on one device. Running it again goes on where it was interrupted.
 
     Args:
-        results: the searched networks, of one space at one input size.
-        lookup: latencies of the space's candidates.
+        results: the networks. What is said of candidates is said of the space of the first.
+        lookup: latencies of that space's candidates.
         writer: the table, which whole-network measurements are added to.
         start: starts the processes that measure; their environment is the table's. None where the table's device is not
             at hand, as with one that was estimated from peak figures: then nothing is measured.
@@ -64,9 +66,10 @@ class NetworkComparison:
         out: folder for checkpoints and ONNX files.
         seed: of training.
         precision: number format that the networks are measured in.
+        beside: latencies of the candidates of the other spaces, by name.
 
     Raises:
-        WrongUse: the results belong to different spaces or sizes, or two share a name.
+        WrongUse: the results differ in size or classes, two share a name, or a space's latencies were not given.
     """
 
     def __init__(
@@ -81,8 +84,13 @@ class NetworkComparison:
         out: Path,
         seed: int,
         precision: str = "fp32",
+        beside: Mapping[str, Lookup] = {},
     ) -> None:
-        self._space = common_space(results, precision)
+        self._space, *others = spaces_of(results, precision)
+        self._spaces = {space.name: space for space in (self._space, *others)}
+        self._lookups = {**beside, self._space.name: lookup}
+        if unknown := sorted(set(self._spaces) - set(self._lookups)):
+            raise WrongUse(f"Networks of {' and '.join(unknown)} need latencies, too. Hand them in as `beside`.")
         self._results, self._lookup, self._writer = results, lookup, writer
         self._start, self._plan = start, plan
         self._images, self._recipe, self._out, self._seed = images, recipe, out, seed
@@ -109,7 +117,7 @@ class NetworkComparison:
                 device, or no pixel of the test images is labelled.
         """
         self._refuse_unfit()
-        architectures = [self._space.architecture(result.architecture) for result in self._results]
+        architectures = [self._spaces[result.space].architecture(result.architecture) for result in self._results]
         # References are there to be measured.
         count = 0 if self._start is None else references
         others = [
@@ -159,7 +167,8 @@ class NetworkComparison:
                 )
         for result in self._results:
             try:
-                self._lookup.estimate(self._space.architecture(result.architecture).picks)
+                picks = self._spaces[result.space].architecture(result.architecture).picks
+                self._lookups[result.space].estimate(picks)
             except WrongUse as error:
                 raise WrongUse(f"{result.name}: {error} A search with --table leaves such candidates out.") from error
 
@@ -169,7 +178,7 @@ class NetworkComparison:
         """What is known of networks as a whole; nothing where nothing can be measured."""
         if self._start is None:
             return {}
-        workloads = {architecture: self._space.network(architecture) for architecture in architectures}
+        workloads = {architecture: self._network(architecture) for architecture in architectures}
 
         def told(progress: Progress) -> None:
             tell("measuring whole networks", progress.done, progress.wanted)
@@ -192,7 +201,7 @@ class NetworkComparison:
         """Train and score a searched network, and export it with its trained weights."""
         from search.training import score_network, scoring_batches, train_network
 
-        workload = self._space.network(architecture)
+        workload = self._network(architecture)
         network = build_module(workload, seed=self._seed)
         checkpoint = self._out / f"{result.name}.safetensors"
         train_network(
@@ -210,29 +219,34 @@ class NetworkComparison:
         plain = self._described(result.name, architecture, outcome)
         return replace(
             plain,
-            objective=result.objective,
-            limit=result.limit,
+            # What was not searched is held against no limit, and stands for no objective.
+            objective=None if result.strategy == BY_HAND else result.objective,
+            limit=None if result.strategy == BY_HAND else result.limit,
             miou=miou,
             class_iou=class_iou,
             trained_steps=self._recipe.steps,
         )
 
     def _described(self, name: str, architecture: Architecture, outcome: Outcome | None) -> NetworkResult:
-        workload = self._space.network(architecture)
+        workload = self._network(architecture)
         operator = operator_of(workload)
-        estimate = self._lookup.estimate(architecture.picks)
+        estimate = self._lookups[architecture.space].estimate(architecture.picks)
         measured = None
         if isinstance(outcome, Measurement):
             measured = Interval(outcome.time_s, *outcome.interval_s)
         return NetworkResult(
             name=name,
-            architecture=self._space.names(architecture),
+            architecture=self._spaces[architecture.space].names(architecture),
             macs=operator.macs(workload),
             parameters=operator.parameters(workload),
             predicted=Interval(estimate.mean_s, *estimate.interval_s),
             measured=measured,
             failure=f"{outcome.stage}: {outcome.reason}" if isinstance(outcome, Failure) else None,
+            space=architecture.space,
         )
+
+    def _network(self, architecture: Architecture) -> Workload:
+        return self._spaces[architecture.space].network(architecture)
 
     def _rank_correlation(self, networks: Sequence[NetworkResult]) -> dict[str, float]:
         """Spearman's rho between MACs and latency: of the table's candidates, and of networks measured whole."""
@@ -265,24 +279,27 @@ class NetworkComparison:
         return [result for result in self._results if result.note and result.note != note]
 
 
-def common_space(results: Sequence[SearchResult], precision: str = "fp32") -> Space:
-    """The one space that all results belong to.
+def spaces_of(results: Sequence[SearchResult], precision: str = "fp32") -> tuple[Space, ...]:
+    """The spaces that networks to be compared belong to, each once, that of the first one first.
 
     Args:
-        results: what was searched.
-        precision: number format of its workloads.
+        results: the networks.
+        precision: number format of the spaces' workloads.
 
     Raises:
-        WrongUse: there is no result, they belong to different spaces or sizes, or two share a name.
+        WrongUse: there is no result, they differ in input size or classes, or two share a name.
     """
-    conditions = {(result.space, result.input_size, result.classes) for result in results}
+    conditions = {(result.input_size, result.classes) for result in results}
     if len(conditions) != 1:
         raise WrongUse(
-            f"Networks are compared within one space at one input size and number of classes; got {sorted(conditions)}."
+            f"Networks are compared at one input size and number of classes; got {sorted(conditions)}. "
+            "Search, or make the baseline, at the same ones."
         )
     if len({result.name for result in results}) < len(results):
         raise WrongUse(f"Networks need different names to be told apart; got {[result.name for result in results]}.")
-    return results[0].open(precision)[0]
+    first_of = {result.space: result for result in reversed(results)}
+    names = dict.fromkeys(result.space for result in results)
+    return tuple(first_of[name].open(precision)[0] for name in names)
 
 
 def spread_architectures(space: Space, lookup: Lookup, count: int, seed: int) -> list[Architecture]:

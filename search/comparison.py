@@ -29,8 +29,8 @@ class NetworkResult:
 
     Attributes:
         name: what it is called on the screen (``latency-searched``).
-        objective: the cost it was searched on, ``macs`` or ``latency``; None for a reference network.
-        limit: the limit in the objective's own unit (MACs or seconds); None for a reference network.
+        objective: the cost it was searched on, ``macs`` or ``latency``; None for one that nobody searched.
+        limit: the limit in the objective's own unit (MACs or seconds); None where there is no objective.
         architecture: the candidate picked in each unit.
         macs: multiply-accumulates of one forward pass.
         parameters: trainable parameters.
@@ -41,6 +41,7 @@ class NetworkResult:
         class_iou: intersection over union, or accuracy, of each class that occurs, 0 to 1.
         trained_steps: optimiser steps it was trained for; 0 when it was not.
         failure: why it could not be measured, or None.
+        space: the space it belongs to; empty where that is the comparison's.
     """
 
     name: str
@@ -55,6 +56,7 @@ class NetworkResult:
     class_iou: Mapping[str, float] | None = None
     trained_steps: int = 0
     failure: str | None = None
+    space: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Comparison:
         fixed_macs: MACs of what every network shares (stem, head, decoder).
         fixed_latency_s: latency of what every network shares, in seconds.
         data: what the networks were trained and scored on, in words.
-        networks: the searched networks.
+        networks: the searched networks, and hand-made ones beside them, which may be of other spaces.
         reference_networks: further networks, spread from the fastest to random ones and measured whole, for the
             predicted-against-measured plot.
         rank_correlation: Spearman's rho between MACs and latency, by what was ranked
@@ -102,6 +104,11 @@ class Comparison:
     problems: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     measure: str = "mIoU"
+
+    @property
+    def own_networks(self) -> tuple[NetworkResult, ...]:
+        """Those of the networks that have the units and candidates of the comparison's space."""
+        return tuple(network for network in self.networks if network.space in ("", self.space))
 
     def write(self, path: Path) -> None:
         """Write the comparison as JSON, making the folder if need be."""

@@ -12,7 +12,7 @@ from latency.workload import Shape, Workload
 if TYPE_CHECKING:
     from torch import nn
 
-_POOL_KERNEL = 49
+POOL_KERNEL = 49
 """LR-ASPP's pooling kernel, made for a 64x128 input; clamped to the input where that is smaller."""
 
 _POOL_STRIDE = (16, 20)
@@ -26,7 +26,7 @@ _TAP_CHANNELS = 32
 
 def _pool(source: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
     """Kernel and stride of LR-ASPP's pooling for an input of that shape."""
-    return (min(_POOL_KERNEL, source[1]), min(_POOL_KERNEL, source[2])), _POOL_STRIDE
+    return (min(POOL_KERNEL, source[1]), min(POOL_KERNEL, source[2])), _POOL_STRIDE
 
 
 @final

@@ -41,14 +41,14 @@ from search import (
     NetworkResult,
     Recipe,
     SearchResult,
-    common_space,
     format_cost,
     open_images,
+    spaces_of,
 )
 
 
 def compare(
-    networks: Annotated[list[Path], typer.Argument(help="Files that `paceline search` wrote.")],
+    networks: Annotated[list[Path], typer.Argument(help="Files that `paceline search` and `paceline baseline` wrote.")],
     table: TablePath,
     out: Annotated[Path, typer.Option("--out", help="Folder for compare.json, report.html, weights and ONNX files.")],
     data: Data = "scenes",
@@ -83,7 +83,7 @@ def compare(
     plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
     with appending(table, create=False) as writer, ExitStack() as stack:
         number_format = precision_of(writer.table, precision)
-        space = common_space(results, number_format)
+        space, *others = spaces_of(results, number_format)
         images = Images(
             open_images(data, "train", space.input_size, seed=seed, count=recipe.images),
             open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
@@ -97,7 +97,10 @@ def compare(
             _refuse_measuring(target, runtime, options, again=again)
         bar = stack.enter_context(progress_bar("comparing"))
         lookup = look_up(space, writer.table, table)
-        comparing = NetworkComparison(results, lookup, writer, start, plan, images, recipe, out, seed, number_format)
+        beside = {other.name: look_up(other, writer.table, table) for other in others}
+        comparing = NetworkComparison(
+            results, lookup, writer, start, plan, images, recipe, out, seed, number_format, beside
+        )
         command = shlex.join(["paceline", *sys.argv[1:]])
         comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)
     comparison.write(out / "compare.json")

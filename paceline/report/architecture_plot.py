@@ -28,24 +28,24 @@ _BOX_WIDTH = 0.82
 def architecture_plot(comparison: Comparison) -> Drawing | None:
     """Boxes as tall as the expansion and coloured by kernel and dilation; None without networks."""
     units = len(comparison.unit_names)
-    if not comparison.networks or not units:
+    if not comparison.own_networks or not units:
         return None
     unit_px = min(_WIDEST_PX, max(_NARROWEST_PX, (_PAGE_PX - 2 * _SIDE_PX) // units))
     width = max(_LEAST_WIDTH_PX, 2 * _SIDE_PX + units * unit_px)
-    size = (width, _TOP_PX + len(comparison.networks) * _ROW_PX + _BOTTOM_PX)
-    said = "; ".join(f"{network.name}: {' '.join(network.architecture)}" for network in comparison.networks)
+    size = (width, _TOP_PX + len(comparison.own_networks) * _ROW_PX + _BOTTOM_PX)
+    said = "; ".join(f"{network.name}: {' '.join(network.architecture)}" for network in comparison.own_networks)
     return draw("architectures", size, lambda figure: _paint(figure, comparison, unit_px), f"Architectures. {said}.")
 
 
 def _paint(figure: Figure, comparison: Comparison, unit_px: int) -> None:
-    units, rows = len(comparison.unit_names), len(comparison.networks)
+    units, rows = len(comparison.unit_names), len(comparison.own_networks)
     axes = place(figure, _SIDE_PX, _TOP_PX, units * unit_px, rows * _ROW_PX)
     axes.set(xlim=(0, units), ylim=(rows, 0))
     axes.axis("off")
     _unit_names(axes, comparison)
     _stage_names(axes, comparison)
-    styles = network_styles(comparison.networks)
-    for row, (network, style) in enumerate(zip(comparison.networks, styles, strict=True)):
+    styles = network_styles(comparison.own_networks)
+    for row, (network, style) in enumerate(zip(comparison.own_networks, styles, strict=True)):
         _name(axes, row, network, style, decimals_ms(comparison))
         _boxes(axes, row, network, comparison)
     _legend(figure, comparison)
@@ -126,13 +126,13 @@ def _cost(comparison: Comparison, unit: int, pick: str) -> str:
 def _largest_expansion(comparison: Comparison) -> int:
     names = [
         *columns(comparison.candidates),
-        *(pick for network in comparison.networks for pick in network.architecture),
+        *(pick for network in comparison.own_networks for pick in network.architecture),
     ]
     return max((block.expansion for block in map(read_block, names) if block is not None), default=1)
 
 
 def _legend(figure: Figure, comparison: Comparison) -> None:
-    picked = [pick for network in comparison.networks for pick in network.architecture]
+    picked = [pick for network in comparison.own_networks for pick in network.architecture]
     blocks = [block for block in map(read_block, picked) if block is not None]
     entries = [
         Patch(facecolor=family_colour(kind), edgecolor=INK, linewidth=0.8, label=_in_words(kind))

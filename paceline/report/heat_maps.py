@@ -55,7 +55,7 @@ def heat_maps(comparison: Comparison) -> Drawing | None:
 def marked_networks(comparison: Comparison) -> tuple[NetworkResult, ...]:
     """The networks whose picks are framed: the pair of the headline, or else the first ones."""
     pairs = paired(comparison)
-    chosen = (pairs[0].latency, pairs[0].macs) if pairs else comparison.networks
+    chosen = (pairs[0].latency, pairs[0].macs) if pairs else comparison.own_networks
     return tuple(chosen[:MOST_MARKED])
 
 

@@ -9,6 +9,7 @@ from devices import unknown_name
 from search.spaces.chains import Stage, classifying, output_of, stage_units
 from search.spaces.consistency import refuse_inconsistent
 from search.spaces.fbnet import FBNETS, fbnet
+from search.spaces.mobilenetv2 import MOBILENETV2, mobilenetv2, mobilenetv2_name, mobilenetv2_width
 from search.spaces.nasbench201 import nasbench201
 from search.spaces.nasnet import nasnet
 from search.spaces.proxylessnas import PROXYLESS_STAGES, proxylessnas
@@ -26,6 +27,7 @@ SPACES: Mapping[str, SpaceFactory] = {
     **{name: partial(proxylessnas, name, stages) for name, stages in PROXYLESS_STAGES.items()},
     "nasbench201": partial(nasbench201, "nasbench201"),
     "nasnet": partial(nasnet, "nasnet"),
+    MOBILENETV2: partial(mobilenetv2, MOBILENETV2, 1.0),
 }
 """The spaces that ship, by name."""
 
@@ -45,7 +47,7 @@ CIFAR10: tuple[tuple[int, int], int] = ((32, 32), 10)
 """Input size and number of classes of CIFAR-10."""
 
 _DEFAULTS: Mapping[str, tuple[tuple[int, int], int]] = {
-    **dict.fromkeys(MACROS, CITYSCAPES),
+    **dict.fromkeys((*MACROS, MOBILENETV2), CITYSCAPES),
     "demo": ((96, 192), 11),
     **dict.fromkeys((*FBNETS, *PROXYLESS_STAGES), IMAGENET),
     **dict.fromkeys(("nasbench201", "nasnet"), CIFAR10),
@@ -59,7 +61,8 @@ def open_space(
     """The space of that name.
 
     Args:
-        name: one of ``SPACES``, or a file of the user: ``my_space.py:space`` or ``my_space.toml``.
+        name: one of ``SPACES``, ``mobilenetv2-0.5`` and the like for other widths, or a file of the user:
+            ``my_space.py:space`` or ``my_space.toml``.
         input_size: height and width of the input; the space's own default when None.
         classes: number of classes; the space's own default when None.
         precision: number format that its workloads are measured in.
@@ -69,11 +72,13 @@ def open_space(
     """
     if is_user_space(name):
         return open_user_space(name, input_size, classes, precision)
-    if name not in SPACES:
+    width = mobilenetv2_width(name)
+    if name not in SPACES and width is None:
         raise unknown_name("space", name, SPACES)
-    default_size, default_classes = _DEFAULTS[name]
+    default_size, default_classes = _DEFAULTS[name if width is None else MOBILENETV2]
     size = default_size if input_size is None else input_size
-    return SPACES[name](size, default_classes if classes is None else classes, precision)
+    make = SPACES[name] if width is None else partial(mobilenetv2, name, width)
+    return make(size, default_classes if classes is None else classes, precision)
 
 
 def open_published(
@@ -109,6 +114,7 @@ __all__ = [
     "Unit",
     "Wiring",
     "classifying",
+    "mobilenetv2_name",
     "open_published",
     "open_space",
     "output_of",

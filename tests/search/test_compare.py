@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from devices import Device, DeviceState, WrongUse
 from latency import DummyProfiler, operator_of
 from lut import Lookup, Table, appending, fill, in_this_process, measurable
 from search import (
+    BY_HAND,
+    Architecture,
     Comparison,
     Images,
     LabelledImages,
@@ -22,8 +25,8 @@ from search import (
     SearchResult,
     Space,
     TrainRecipe,
-    common_space,
     open_space,
+    spaces_of,
 )
 from search.compare import spread_architectures
 from tests.contracts.examples import QUICK
@@ -45,6 +48,13 @@ FIRST = SearchResult(
     recipe=SearchRecipe().__dict__,
 )
 SECOND = replace(FIRST, name="macs", objective="macs", limit=5e6, architecture=("k3e1g1",) * 9 + ("skip",))
+BY_HAND_MADE = replace(
+    FIRST,
+    name="made",
+    space="mobilenetv2-0.1",
+    architecture=open_space("mobilenetv2-0.1").names(Architecture("mobilenetv2-0.1", (0,) * 17)),
+    strategy=BY_HAND,
+)
 RECIPE = TrainRecipe(steps=2, batch_size=2)
 PLAN = replace(QUICK, least_bursts=2, most_bursts=2)
 
@@ -79,13 +89,17 @@ def compared(
     monkeypatch.setattr("search.compare.export_onnx", lambda workload, network: workload.digest.encode())
 
     def compare(
-        *results: SearchResult, references: int = 0, broken: frozenset[str] = frozenset(), **more: object
+        *results: SearchResult,
+        references: int = 0,
+        broken: frozenset[str] = frozenset(),
+        beside: Mapping[str, Lookup] = MappingProxyType({}),
+        **more: object,
     ) -> Comparison:
         with appending(tmp_path / "table.jsonl") as writer:
             fill(writer, in_this_process(dummy(broken)), space.workloads(), PLAN)
             images = Images(patches(4), patches(3))
             start = in_this_process(dummy(broken))
-            made = NetworkComparison(results, lookup, writer, start, PLAN, images, RECIPE, tmp_path, 0)
+            made = NetworkComparison(results, lookup, writer, start, PLAN, images, RECIPE, tmp_path, 0, beside=beside)
             return made.run(references, "paceline compare", **more)
 
     return compare
@@ -195,24 +209,48 @@ def test_equal_networks_are_a_problem(compared: Callable[..., Comparison]) -> No
     assert not [problem for problem in compared(FIRST, SECOND).problems if "same network" in problem]
 
 
-@pytest.mark.parametrize("change", [{"space": "squeezenas-small"}, {"input_size": (64, 64)}, {"classes": 4}])
+@pytest.mark.parametrize("change", [{"input_size": (64, 64)}, {"classes": 4}])
 def test_networks_of_different_conditions_are_not_compared(change: dict[str, object]) -> None:
-    with pytest.raises(WrongUse, match="within one space at one input size"):
-        common_space([FIRST, replace(SECOND, **change)])
+    with pytest.raises(WrongUse, match="compared at one input size"):
+        spaces_of([FIRST, replace(SECOND, **change)])
 
 
 def test_nothing_is_not_compared() -> None:
-    with pytest.raises(WrongUse, match="within one space"):
-        common_space([])
+    with pytest.raises(WrongUse, match="at one input size"):
+        spaces_of([])
 
 
 def test_networks_of_one_name_are_not_compared() -> None:
     with pytest.raises(WrongUse, match="need different names"):
-        common_space([FIRST, replace(SECOND, name="latency")])
+        spaces_of([FIRST, replace(SECOND, name="latency")])
 
 
-def test_the_common_space_is_the_one_they_were_searched_in() -> None:
-    assert common_space([FIRST, SECOND]) == open_space("demo", (32, 64), 3)
+def test_the_spaces_are_those_that_they_were_searched_in() -> None:
+    other, hand_made = open_space("demo", (32, 64), 3), open_space("mobilenetv2-0.1", (32, 64), 3)
+    assert spaces_of([FIRST, SECOND]) == (other,)
+    assert spaces_of([FIRST, BY_HAND_MADE, SECOND]) == (other, hand_made)
+
+
+def test_a_hand_made_network_is_compared_beside_the_searched_ones(
+    compared: Callable[..., Comparison], space: Space
+) -> None:
+    hand_made = open_space("mobilenetv2-0.1", (32, 64), 3)
+    comparison = compared(FIRST, BY_HAND_MADE, beside={hand_made.name: read(hand_made, frozenset())})
+    searched, made = comparison.networks
+    assert (searched.space, made.space) == ("demo", "mobilenetv2-0.1")
+    assert made.measured is not None
+    assert made.miou is not None
+    assert (made.objective, made.limit) == (None, None)
+    workload = hand_made.network(hand_made.architecture(made.architecture))
+    assert made.macs == operator_of(workload).macs(workload)
+    assert comparison.own_networks == (searched,)
+    assert comparison.space == "demo"
+    assert len(comparison.candidates) == len(space.units)
+
+
+def test_the_times_of_every_space_are_needed(compared: Callable[..., Comparison]) -> None:
+    with pytest.raises(WrongUse, match=r"mobilenetv2-0\.1 need latencies"):
+        compared(FIRST, BY_HAND_MADE)
 
 
 def test_references_spread_from_the_fastest_to_random_and_leave_out_what_failed(space: Space, lookup: Lookup) -> None:

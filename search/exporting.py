@@ -1,0 +1,260 @@
+"""Files of a network that is to be used elsewhere: ONNX held against torch, and the weights that go into it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devices import NoAnswer, WrongUse
+from latency import (
+    OPSET,
+    TOLERANCES,
+    BuiltEngine,
+    DynamicShape,
+    OnnxRunner,
+    OutputDifference,
+    build_module,
+    dynamic_shape,
+    export_dynamic,
+    export_onnx,
+    input_names,
+    output_difference,
+)
+from search.checkpoint import load_checkpoint, restore_module
+from search.comparison import Comparison
+from search.model_card import Accuracy, ShippedFile
+from search.spaces import Architecture, Space, open_space
+from search.trained_network import ENDING, TrainedNetwork
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_PREFIX = "network"
+"""Of the weights in a checkpoint that training wrote."""
+
+_SEEDS = (0, 1)
+"""Of the inputs that outputs are compared on at each size."""
+
+_OTHER_BATCH = 3
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a network computes with.
+
+    Attributes:
+        module: the network, as it was trained.
+        origin: where the weights come from, in words.
+        conditions: of the training: seed, steps, rates; empty where they are random.
+        accuracy: what a comparison beside the file says of it; None where nothing does.
+        command: of that comparison, which trained it; empty where there is none.
+    """
+
+    module: nn.Module
+    origin: str
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: Accuracy | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class ExportedOnnx:
+    """An ONNX file that computes what torch does.
+
+    Attributes:
+        model: its bytes.
+        precision: of weights, inputs and outputs.
+        shape: the axes of the input that stay open, and why others do not; neither where it is fixed.
+        differences: from torch, one for each input that was tried.
+        checked_by: what ran the model.
+    """
+
+    model: bytes
+    precision: str
+    shape: DynamicShape
+    differences: tuple[OutputDifference, ...]
+    checked_by: str
+
+    @property
+    def worst(self) -> OutputDifference:
+        """The largest difference, relative to the outputs."""
+        return max(self.differences, key=lambda difference: difference.relative)
+
+    def describe(self) -> str:
+        """A sentence for the card and the screen."""
+        worst, sizes = self.worst, sorted({difference.input_shape for difference in self.differences})
+        axes = ", ".join(f"{axis} {size.describe()}" for axis, size in self.shape.ranges.items())
+        return (
+            f"ONNX, opset {OPSET}, {self.precision}, {f'open axes: {axes}' if axes else 'fixed size'}; "
+            f"{len(self.differences)} inputs of {', '.join('x'.join(map(str, size)) for size in sizes)} differ from "
+            f"torch by {worst.largest:.2g} at most, {worst.relative:.2g} of the largest output, with another class on "
+            f"{worst.classes_differing:.2%} of the pixels (run by {self.checked_by})"
+        )
+
+
+def random_weights(space: Space, architecture: Architecture, seed: int = 0) -> Weights:
+    """A network that nobody trained, to be timed."""
+    module = build_module(space.network(architecture), seed=seed)
+    _renew_statistics(module, space)
+    return Weights(module, f"random (seed {seed}), with batch-norm statistics of noise: the network is of no use yet")
+
+
+def trained_weights(space: Space, architecture: Architecture, path: Path) -> Weights:
+    """A network with the weights that training left in a file.
+
+    Where a ``compare.json`` lies beside the file and knows a network of the file's name and of this architecture, what
+    it says of the accuracy is taken from there.
+
+    Raises:
+        WrongUse: the file is missing or damaged, or its weights belong to another network.
+    """
+    if not path.exists():
+        raise WrongUse(
+            f"{path} is not there. `paceline train` and `paceline compare` write NAME.safetensors into --out."
+        )
+    tensors, values = load_checkpoint(path)
+    module = build_module(space.network(architecture))
+    # As training has it: weights of one shape fit networks that differ, in dilation for one.
+    own = hashlib.sha256(str(module).encode()).hexdigest()[:16]
+    if values.get(_PREFIX, own) != own:
+        raise WrongUse(f"{path} holds the weights of another network. Give the file that carries this one's name.")
+    try:
+        restore_module(_PREFIX, module, tensors)
+    except RuntimeError as error:
+        raise WrongUse(
+            f"{path} does not hold the weights of this network ({error}). Give another --weights."
+        ) from error
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    conditions = {name: value for name, value in values.items() if name != _PREFIX}
+    known = Weights(module, f"{path.name} (sha256 {digest[:16]})", conditions)
+    return _with_accuracy(known, path, space.names(architecture))
+
+
+def exported_onnx(
+    space: Space, architecture: Architecture, module: nn.Module, precision: str = "fp32", *, dynamic: bool = False
+) -> ExportedOnnx:
+    """Export a network, and hold the file's outputs against torch's.
+
+    With open axes, other sizes are tried as well. What is right there is what the same network computes that is opened
+    at that size with the same weights.
+
+    Args:
+        space: of the network, in fp32, at the size that the file has, or is best made for.
+        architecture: the network.
+        module: it built, with the weights to export.
+        precision: fp32, or fp16 for a file of half precision.
+        dynamic: leave open the axes that can be.
+
+    Raises:
+        NoAnswer: an output differs by more than the precision explains, or is not finite.
+        WrongUse: the network reads several tensors.
+        ValueError: the network has no form in half precision.
+    """
+    workload = replace(space.network(architecture), precision=precision)
+    shape = dynamic_shape(workload) if dynamic else DynamicShape()
+    model = export_dynamic(workload, module, shape) if dynamic else export_onnx(workload, module)
+    runner, name = OnnxRunner(model), input_names(workload)[0]
+    differences = tuple(
+        output_difference(runner, reference, name, x, half=precision == "fp16")
+        for reference, x in _trials(space, architecture, module, shape)
+    )
+    found = ExportedOnnx(model, precision, shape, differences, runner.name)
+    tolerance = TOLERANCES[precision]
+    if failed := [difference for difference in differences if not difference.is_within(tolerance)]:
+        raise NoAnswer(
+            f"The ONNX file does not compute what torch does: on an input of {failed[0].input_shape} outputs differ by "
+            f"{failed[0].largest:.3g}, {failed[0].relative:.3g} of the largest one, where {tolerance:g} are allowed. "
+            + ("Half precision may be too coarse for these weights: ship fp32." if precision == "fp16" else "")
+            + " If outputs are not finite, the training diverged."
+        )
+    return found
+
+
+def shipped(folder: Path, name: str, content: bytes, what: str) -> ShippedFile:
+    """Write a file of the network, and say what it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return ShippedFile(name, what, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def engine_words(engine: BuiltEngine, input_size: tuple[int, int]) -> str:
+    """What an engine is, in a sentence for the card."""
+    return (
+        f"engine of {engine.built_by} for batch 1 at {input_size[0]}x{input_size[1]}, {engine.precision}; it runs on "
+        f"{engine.device} or its like, with that version only; its outputs were not compared"
+    )
+
+
+def _trials(
+    space: Space, architecture: Architecture, module: nn.Module, shape: DynamicShape
+) -> Iterator[tuple[nn.Module, Tensor]]:
+    """Networks of torch with inputs to compare on."""
+    for seed in _SEEDS:
+        yield module, _noise(1, space.input_size, seed)
+    if "batch" in shape.ranges:
+        yield module, _noise(_OTHER_BATCH, space.input_size, len(_SEEDS))
+    for size in _other_sizes(space.input_size, shape):
+        other = open_space(space.name, size, space.classes)
+        reference = build_module(other.network(architecture))
+        reference.load_state_dict(module.state_dict())
+        yield reference, _noise(1, size, len(_SEEDS))
+
+
+def _other_sizes(size: tuple[int, int], shape: DynamicShape) -> Sequence[tuple[int, int]]:
+    """A smaller one that is not round, the least one, and one that differs along one axis only."""
+    if not {"height", "width"} <= set(shape.ranges):
+        return ()
+    least = tuple(shape.ranges[axis].least for axis in ("height", "width"))
+    between = tuple((low + side) // 2 | 1 for low, side in zip(least, size, strict=True))
+    wanted = dict.fromkeys([(between[0], between[1]), (least[0], least[1]), (size[0], between[1])])
+    ranges = shape.ranges["height"], shape.ranges["width"]
+    return [both for both in wanted if both != size and both[0] in ranges[0] and both[1] in ranges[1]]
+
+
+def _noise(batch: int, size: tuple[int, int], seed: int) -> Tensor:
+    import torch
+
+    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def _renew_statistics(module: nn.Module, space: Space) -> None:
+    """Without it, the activations of random weights die away towards numbers that no precision holds."""
+    import torch
+    from torch import nn
+
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        module.train()(_noise(2, space.input_size, 0))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _with_accuracy(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights:
+    """With what the files say of them that they lie beside: the comparison's, else that of the training alone."""
+    path = file.with_name("compare.json")
+    if not path.exists():
+        return _with_training(weights, file, names)
+    comparison = Comparison.read(path)
+    for network in comparison.networks:
+        if (network.name, network.architecture) == (file.stem, names) and network.miou is not None:
+            steps, by_class = network.trained_steps, network.class_iou or {}
+            accuracy = Accuracy(network.miou, by_class, comparison.data, steps)
+            return replace(weights, accuracy=accuracy, command=comparison.commands[-1] if comparison.commands else "")
+    return _with_training(weights, file, names)
+
+
+def _with_training(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights:
+    path = file.with_suffix(ENDING)
+    if not path.exists():
+        return weights
+    trained = TrainedNetwork.read(path)
+    if trained.architecture != names or trained.weights_sha256 != hashlib.sha256(file.read_bytes()).hexdigest():
+        return weights
+    accuracy = Accuracy(trained.score, trained.class_score, trained.data, trained.steps)
+    return replace(weights, accuracy=accuracy, command=trained.command)

@@ -1,0 +1,201 @@
+"""What is to be known of a network that leaves the house: a model card, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search.cost import format_cost
+from search.data.batches import DEVIATION, MEAN
+from search.delivery import Delivery, in_words
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ShippedFile:
+    """A file that belongs to the network.
+
+    Attributes:
+        name: inside the folder.
+        what: what it is, in a sentence, with how it was checked.
+        sha256: of its bytes.
+        size_bytes: how long it is.
+    """
+
+    name: str
+    what: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How good a network is.
+
+    Attributes:
+        miou: mean intersection over union, 0 to 1.
+        class_iou: the same by class, for those that occur.
+        data: what it was trained and scored on, in words.
+        trained_steps: optimiser steps.
+    """
+
+    miou: float
+    class_iou: Mapping[str, float]
+    data: str
+    trained_steps: int
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A network with what was promised of it, what is known of it, and what is not.
+
+    Attributes:
+        name: of the network.
+        created_at: ISO 8601 time in UTC.
+        space: that it belongs to.
+        input_size: height and width, in pixels.
+        classes: that it tells apart.
+        units: unit name and candidate of each, in order.
+        macs: multiply-accumulates for one image.
+        parameters: trainable numbers.
+        precision: number format that latencies are of.
+        objective: what the search had a limit on; None where nobody searched.
+        limit: in seconds, MACs, parameters or bytes; None where there was none.
+        delivery: the latency, promised and measured.
+        weights: where they come from, in words.
+        accuracy: None where it is not known.
+        recipe: of search and training, as far as known.
+        files: what was written.
+        commands: that led here, the first one first.
+        versions: of what made the files.
+        caveats: what whoever uses it has to know, a sentence each.
+    """
+
+    name: str
+    created_at: str
+    space: str
+    input_size: tuple[int, int]
+    classes: int
+    units: Sequence[tuple[str, str]]
+    macs: int
+    parameters: int
+    precision: str
+    objective: str | None
+    limit: float | None
+    delivery: Delivery
+    weights: str
+    accuracy: Accuracy | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[ShippedFile] = ()
+    commands: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as plain values; None where a number is not known."""
+        values = asdict(self)
+        values["delivery"] |= {"verdict": self.delivery.verdict, "sentences": self.delivery.sentences()}
+        normalisation = {"mean": MEAN, "deviation": DEVIATION, "order": "RGB, of values from 0 to 1"}
+        known: dict[str, Any] = _known({"schema": SCHEMA, **values, "normalisation": normalisation})
+        return known
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``NAME.card.md`` and ``NAME.card.json``; returns their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = folder / f"{self.name}.card.md", folder / f"{self.name}.card.json"
+        paths[0].write_text(self.markdown())
+        paths[1].write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
+        return paths
+
+    def markdown(self) -> str:
+        """The card for people."""
+        parts = [f"# {self.name}", *(f"> {caveat}" for caveat in self.caveats)]
+        sections = {
+            "": self._facts(),
+            "Promised and delivered": self._delivered(),
+            "Accuracy": self._accuracy(),
+            "Files": self._files(),
+            "Input and output": self._use(),
+            "Architecture": _table(("unit", "candidate"), self.units),
+            "Recipe": list(_listed(self.recipe)) or ["Not known."],
+            "How it was made": ["```", *self.commands, "```"],
+            "Versions": [f"- {name}: {version}" for name, version in self.versions.items()],
+        }
+        for heading, lines in sections.items():
+            parts.append("\n".join([f"## {heading}\n"] * bool(heading) + list(lines)))
+        return "\n\n".join(parts) + "\n"
+
+    def _facts(self) -> list[str]:
+        height, width = self.input_size
+        limit = "none" if self.objective is None or self.limit is None else format_cost(self.objective, self.limit)
+        rows = [
+            ("space", f"{self.space} at {height}x{width}, {self.classes} classes"),
+            ("MACs", f"{self.macs:,}".replace(",", " ")),
+            ("parameters", f"{self.parameters:,}".replace(",", " ")),
+            ("searched on", self.objective or "nothing"),
+            ("limit of the search", limit),
+            ("weights", self.weights),
+            ("made at", self.created_at),
+        ]
+        return _table(("what", ""), rows)
+
+    def _delivered(self) -> list[str]:
+        delivery = self.delivery
+        predicted = (
+            "-" if delivery.predicted is None else f"{in_words(delivery.predicted)}, from {delivery.source} blocks"
+        )
+        rows = [
+            ("device", delivery.device or "-"),
+            ("number format", self.precision),
+            ("limit", "-" if delivery.limit_s is None else format_cost("latency", delivery.limit_s)),
+            ("predicted", predicted),
+            ("measured whole", "-" if delivery.measured is None else in_words(delivery.measured)),
+        ]
+        return [*delivery.sentences(), "", *_table(("latency", "95 % intervals in brackets"), rows)]
+
+    def _accuracy(self) -> list[str]:
+        found = self.accuracy
+        if found is None:
+            return ["Not known: `paceline compare` trains and scores."]
+        rows = [(name, f"{iou:.3f}") for name, iou in found.class_iou.items()]
+        said = f"mIoU {found.miou:.3f} after {found.trained_steps} steps; {found.data}."
+        return [said, "", *_table(("class", "IoU"), rows)]
+
+    def _files(self) -> list[str]:
+        rows = [(f.name, f.what, f"{f.size_bytes} bytes", f"`{f.sha256[:16]}`") for f in self.files]
+        return _table(("file", "what", "size", "sha256 begins"), rows)
+
+    def _use(self) -> Iterator[str]:
+        yield "- `input_0`, (batch, 3, height, width): red, green and blue from 0 to 1, from which the mean "
+        yield f"  {', '.join(map(str, MEAN))} is taken off, divided by {', '.join(map(str, DEVIATION))} (ImageNet's)."
+        yield "- `output`: a score for each class, in the order of the data's classes; the highest is the answer."
+
+
+def _listed(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}- {name}:"
+            yield from _listed(value, indent + "  ")
+        else:
+            yield f"{indent}- {name}: {value}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _known(value: Any) -> Any:
+    """Plain values with None in place of NaN, which JSON does not have."""
+    if isinstance(value, float):
+        return value if value == value else None
+    if isinstance(value, Mapping):
+        return {name: _known(inner) for name, inner in value.items()}
+    return [_known(inner) for inner in value] if isinstance(value, list | tuple) else value

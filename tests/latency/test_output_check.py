@@ -1,0 +1,70 @@
+"""Outputs of a model against those of torch."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from latency import OnnxRunner, OutputDifference, build_module, export_onnx, output_difference
+from tests.latency.test_dynamic_shapes import segmenting
+
+torch = pytest.importorskip("torch", reason="torch is not installed; it is what models are held against")
+pytest.importorskip("onnx", reason="onnx is not installed")
+
+WORKLOAD = segmenting(64, 64)
+X = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def module() -> torch.nn.Module:
+    built = build_module(WORKLOAD)
+    with torch.no_grad():
+        built(torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    return built
+
+
+@pytest.fixture(scope="module")
+def model(module: torch.nn.Module) -> bytes:
+    return export_onnx(WORKLOAD, module)
+
+
+def test_onnx_runtime_computes_what_torch_does(model: bytes, module: torch.nn.Module) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    runner = OnnxRunner(model)
+    difference = output_difference(runner, module, "input_0", X)
+    assert difference.is_within(1e-5)
+    assert difference.classes_differing < 0.001
+    assert difference.input_shape == (1, 3, 64, 64)
+    assert runner.name == f"onnxruntime {runtime.__version__}"
+    assert module.training, "the mode is left as it was"
+
+
+def test_where_there_is_no_onnx_runtime_the_reference_runs(
+    model: bytes, module: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    runner = OnnxRunner(model)
+    assert runner.name.startswith("onnx.reference ")
+    assert output_difference(runner, module, "input_0", X).is_within(1e-4)
+
+
+def test_a_model_of_other_weights_differs(model: bytes) -> None:
+    difference = output_difference(OnnxRunner(model), build_module(WORKLOAD, seed=1), "input_0", X)
+    assert not difference.is_within(0.1)
+
+
+def test_a_model_of_another_size_differs_altogether(module: torch.nn.Module) -> None:
+    class Smaller:
+        def run(self, **inputs: np.ndarray) -> np.ndarray:
+            return np.zeros((1, 2, 32, 32), dtype=np.float32)
+
+    difference = output_difference(Smaller(), module, "input_0", X)  # type: ignore[arg-type]
+    assert not difference.is_within(1e9)
+
+
+def test_numbers_that_are_not_finite_are_within_nothing() -> None:
+    assert not OutputDifference((1, 3, 2, 2), np.nan, 1.0, 0.0).is_within(1.0)
+    assert not OutputDifference((1, 3, 2, 2), 1.0, 0.0, 0.0).is_within(1.0)
+    assert OutputDifference((1, 3, 2, 2), 0.0, 0.0, 0.0).is_within(0.0)

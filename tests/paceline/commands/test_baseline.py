@@ -1,0 +1,80 @@
+"""``paceline baseline``: MobileNetV2 as wide as a limit lets it be, ready to be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search import SearchResult
+from tests.paceline.conftest import Command
+
+pytest.importorskip("torch", reason="torch is not installed; networks are measured whole")
+
+SIZE = ("--input", "32x64", "--classes", 11)
+
+
+def test_on_macs_nothing_is_measured(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "mobilenetv2.json"
+    ended = command("baseline", "--objective", "macs", "--limit", "10M", *SIZE, "--out", out)
+    assert ended.status == 0, ended.err
+    result = SearchResult.read(out)
+    assert result.space.startswith("mobilenetv2-0.")
+    assert 5e6 < result.cost <= 1e7
+    assert (result.name, result.strategy, result.limit) == ("mobilenetv2", "by hand", 1e7)
+    assert command("show", out, "--json").json["macs"] == result.cost
+
+
+def test_it_can_be_made_like_a_searched_network(command: Command, tmp_path: Path) -> None:
+    model, out = tmp_path / "model.json", tmp_path / "mobilenetv2.json"
+    assert command("baseline", "--width", 0.5, *SIZE, "--out", model).status == 0
+    replace(SearchResult.read(model), limit=8e6).write(model)
+    ended = command("baseline", "--like", model, "--out", out, "--json")
+    assert ended.status == 0, ended.err
+    assert (ended.json["input_size"], ended.json["classes"], ended.json["limit"]) == ([32, 64], 11, 8e6)
+    assert ended.json["cost"] <= 8e6
+
+
+def test_on_latency_the_network_is_measured_whole_and_then_its_blocks(
+    command: Command, dummy_table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mobilenetv2.json"
+    place = ("--table", dummy_table, "--runtime", "dummy", "--rounds", 1)
+    ended = command("baseline", "--width", 0.1, *SIZE, *place, "--out", out, "--json")
+    assert ended.status == 0, ended.err
+    assert (ended.json["space"], ended.json["objective"]) == ("mobilenetv2-0.1", "latency")
+    assert ended.json["cost"] > 0
+    assert command("predict", out, "--table", dummy_table).status == 0, "its blocks are known"
+    none = command("baseline", "--limit", "1us", *SIZE, *place, "--out", out)
+    assert none.status == 1
+    assert "No MobileNetV2 is within 0.001 ms: at width 0.1" in none.err
+
+
+def test_without_the_device_the_table_decides(command: Command, tmp_path: Path) -> None:
+    table = tmp_path / "xavier.jsonl"
+    filled = command(
+        *("profile-device", "--estimate", "--target", "xavier", "--space", "mobilenetv2-0.5", *SIZE, "--out", table)
+    )
+    assert filled.status == 0, filled.err
+    ended = command("baseline", "--width", 0.5, *SIZE, "--table", table, "--out", tmp_path / "m.json", "--json")
+    assert ended.status == 0, ended.err
+    assert 0 < ended.json["cost"] < 0.1
+    lacking = command("baseline", "--limit", "1ms", *SIZE, "--table", table, "--out", tmp_path / "m.json")
+    assert lacking.status == 2
+    assert "--space mobilenetv2-0.1" in lacking.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--width", 1), "--input and --classes"),
+        (SIZE, "How wide?"),
+        ((*SIZE, "--limit", "1ms"), "needs --table"),
+        ((*SIZE, "--limit", "1M", "--objective", "beauty"), "no objective 'beauty'"),
+    ],
+)
+def test_what_is_missing_is_said(command: Command, tmp_path: Path, words: tuple[object, ...], said: str) -> None:
+    ended = command("baseline", *words, "--out", tmp_path / "m.json")
+    assert ended.status == 2
+    assert said in ended.err

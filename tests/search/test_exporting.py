@@ -1,0 +1,179 @@
+"""ONNX files that compute what torch does, at every size that they say they do, and the weights that go into them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from devices import NoAnswer, WrongUse
+from latency import AxisRange, BuiltEngine
+from search import (
+    Architecture,
+    Comparison,
+    Interval,
+    LabelledImages,
+    NetworkResult,
+    Space,
+    TrainedNetwork,
+    TrainRecipe,
+    engine_words,
+    exported_onnx,
+    open_space,
+    random_weights,
+    shipped,
+    train_network,
+    trained_weights,
+)
+
+torch = pytest.importorskip("torch", reason="torch is not installed; networks are built of its modules")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; files are run by it")
+
+SIZE = (48, 64)
+
+
+@pytest.fixture(scope="module")
+def space() -> Space:
+    return open_space("demo", SIZE, 3)
+
+
+@pytest.fixture(scope="module")
+def network(space: Space) -> Architecture:
+    """All kinds of skips, and a dilated block."""
+    return space.architecture(("skip", "k3e1g1", "skip", "skip", "k5e1g2", "skip", "skip", "k3e3g1d2", "skip", "skip"))
+
+
+def test_a_fixed_file_computes_what_torch_does(space: Space, network: Architecture) -> None:
+    found = exported_onnx(space, network, random_weights(space, network).module)
+    assert found.worst.relative < 1e-4
+    assert {difference.input_shape for difference in found.differences} == {(1, 3, *SIZE)}
+    assert found.shape.ranges == {}
+    assert "fixed size" in found.describe()
+    assert "onnxruntime" in found.describe()
+
+
+def test_an_open_file_computes_what_the_network_of_each_other_size_does(space: Space, network: Architecture) -> None:
+    found = exported_onnx(space, network, random_weights(space, network).module, dynamic=True)
+    shapes = {difference.input_shape for difference in found.differences}
+    assert shapes == {(1, 3, *SIZE), (3, 3, *SIZE), (1, 3, 41, 49), (1, 3, 32, 32), (1, 3, 48, 49)}
+    assert found.worst.relative < 1e-4
+    assert found.shape.ranges == {"batch": AxisRange(1), "height": AxisRange(32, 784), "width": AxisRange(32, 784)}
+
+
+def test_a_file_of_half_precision_is_near_to_torch(space: Space, network: Architecture) -> None:
+    found = exported_onnx(space, network, random_weights(space, network).module, "fp16")
+    assert 0 < found.worst.relative < 0.1
+
+
+def test_axes_that_cannot_stay_open_say_why() -> None:
+    cells = open_space("nasbench201", (32, 32), 4)
+    architecture = Architecture(cells.name, cells.reference)
+    found = exported_onnx(cells, architecture, random_weights(cells, architecture).module, dynamic=True)
+    assert set(found.shape.ranges) == {"batch"}
+    assert "not known" in found.shape.refused["height"]
+    assert {difference.input_shape for difference in found.differences} == {(1, 3, 32, 32), (3, 3, 32, 32)}
+
+
+def test_weights_whose_outputs_are_not_finite_are_not_exported(space: Space, network: Architecture) -> None:
+    module = random_weights(space, network).module
+    with torch.no_grad():
+        next(module.parameters()).fill_(np.inf)
+    with pytest.raises(NoAnswer, match="training diverged"):
+        exported_onnx(space, network, module)
+
+
+def test_a_file_that_computes_something_else_is_not_exported(
+    space: Space, network: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = random_weights(space, network, seed=1).module
+    from latency import export_onnx
+
+    monkeypatch.setattr("search.exporting.export_onnx", lambda workload, module: export_onnx(workload, other))
+    with pytest.raises(NoAnswer, match="does not compute what torch does"):
+        exported_onnx(space, network, random_weights(space, network).module)
+
+
+def test_random_weights_have_outputs_worth_comparing(space: Space, network: Architecture) -> None:
+    weights = random_weights(space, network)
+    scale = exported_onnx(space, network, weights.module).worst.scale
+    assert 1e-3 < scale < 1e3
+    assert "random" in weights.origin
+    assert not weights.conditions
+
+
+@pytest.fixture
+def trained(space: Space, network: Architecture, patches: Callable[..., LabelledImages], tmp_path: Path) -> Path:
+    path = tmp_path / "latency.safetensors"
+    module = random_weights(space, network).module
+    train_network(module, patches(4, SIZE), TrainRecipe(steps=2, batch_size=2), 0, path)
+    return path
+
+
+def test_trained_weights_are_those_of_the_file(space: Space, network: Architecture, trained: Path) -> None:
+    weights = trained_weights(space, network, trained)
+    from safetensors.torch import load_file
+
+    kept = load_file(trained)
+    assert all(torch.equal(kept[f"network.{name}"], tensor) for name, tensor in weights.module.state_dict().items())
+    assert weights.conditions["steps"] == 2
+    assert weights.origin.startswith("latency.safetensors (sha256 ")
+    assert weights.accuracy is None
+
+
+def test_accuracy_is_taken_from_the_comparison_beside_them(space: Space, network: Architecture, trained: Path) -> None:
+    comparison = Comparison(
+        "", {}, {}, "demo", SIZE, (), (), (), (), 0, 0.0, "patches", (), commands=("search", "compare")
+    )
+    result = NetworkResult("latency", space.names(network), 1, 1, Interval(0, 0, 0), miou=0.5, trained_steps=2)
+    replace(comparison, networks=(result,)).write(trained.with_name("compare.json"))
+    weights = trained_weights(space, network, trained)
+    assert weights.accuracy is not None
+    assert (weights.accuracy.miou, weights.accuracy.data, weights.command) == (0.5, "patches", "compare")
+    replace(comparison, networks=(replace(result, name="macs"),)).write(trained.with_name("compare.json"))
+    assert trained_weights(space, network, trained).accuracy is None
+
+
+def test_accuracy_is_taken_from_the_training_alone_where_nothing_was_compared(
+    space: Space, network: Architecture, trained: Path
+) -> None:
+    digest = hashlib.sha256(trained.read_bytes()).hexdigest()
+    known = TrainedNetwork(
+        "latency", "", "demo", SIZE, 3, space.names(network), trained.name, digest, "patches", 2, "mIoU", 0.4, {}, 0, {}
+    )
+    replace(known, command="train").write(trained.parent)
+    weights = trained_weights(space, network, trained)
+    assert weights.accuracy is not None
+    assert (weights.accuracy.miou, weights.accuracy.data, weights.command) == (0.4, "patches", "train")
+    replace(known, weights_sha256="of weights that were replaced since").write(trained.parent)
+    assert trained_weights(space, network, trained).accuracy is None
+
+
+def test_weights_of_another_network_are_refused(space: Space, network: Architecture, trained: Path) -> None:
+    names = space.names(network)
+    dilated = space.architecture(("skip", "k3e1g1d2", *names[2:]))  # Its weights have the same shapes.
+    with pytest.raises(WrongUse, match="weights of another network"):
+        trained_weights(space, dilated, trained)
+
+
+def test_weights_that_are_not_there_are_refused(space: Space, network: Architecture, tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="paceline compare"):
+        trained_weights(space, network, tmp_path / "typo.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    with pytest.raises(WrongUse, match="no checkpoint"):
+        trained_weights(space, network, tmp_path / "broken.safetensors")
+
+
+def test_a_file_is_written_and_described(tmp_path: Path) -> None:
+    file = shipped(tmp_path / "out", "a.onnx", b"abc", "three letters")
+    assert (tmp_path / "out" / "a.onnx").read_bytes() == b"abc"
+    assert file.size_bytes == 3
+    assert file.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_an_engine_says_where_it_runs() -> None:
+    words = engine_words(BuiltEngine(b"", "tensorrt 10.3.0", "H100", "fp16"), (96, 192))
+    assert words.startswith("engine of tensorrt 10.3.0 for batch 1 at 96x192, fp16; it runs on H100")
