@@ -5,14 +5,18 @@ torch is imported when the first batch is made, so that ``import search`` does n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
-from devices import WrongUse
-from search.data.labelled import LabelledImages, Labels, Picture
+from devices import WrongUse, unknown_name
+from search.data.augmentation import AUGMENTATIONS, Numbers, Pair
+from search.data.labelled import LabelledImages
+from search.data.prefetch import ahead
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,9 +31,6 @@ CACHE_BYTES = 2**30
 """Decoded images are kept up to this size: 1 GiB is all of CamVid or 14 000 scenes at (96, 192), or 2000 images of
 Cityscapes at (256, 512), and leaves room on a machine with 4 GiB."""
 
-LARGEST_ZOOM = 1.6
-"""How far augmenting zooms in; beyond it a crop often holds nothing but road or wall."""
-
 # Two streams of random numbers from one seed: whether images are augmented must not change their order.
 _ORDER, _AUGMENT = 0, 1
 
@@ -41,33 +42,51 @@ class Batches:
     Attributes:
         images: where they come from.
         batch_size: images in each batch.
-        augment: whether training batches are flipped and zoomed at random.
+        augment: whether training batches are changed at random.
     """
 
-    def __init__(self, images: LabelledImages, batch_size: int, *, seed: int, augment: bool) -> None:
+    def __init__(
+        self,
+        images: LabelledImages,
+        batch_size: int,
+        *,
+        seed: int,
+        augment: bool,
+        augmentation: str = "zoom",
+        workers: int = 0,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             images: where they come from.
             batch_size: images in each batch, at least 1; it may exceed the number of images.
             seed: decides order and augmentation; at least 0.
-            augment: whether training batches are flipped and zoomed at random.
+            augment: whether training batches are changed at random.
+            augmentation: how, one of :data:`AUGMENTATIONS`.
+            workers: threads that read ahead; 0 reads when a batch is asked for. They make no other difference.
+            share: which of how many processes this is, which share each training batch, and take turns with those
+                that are scored; (0, 1) is one that has them to itself.
 
         Raises:
-            WrongUse: the batch size is below 1, or the seed is negative.
+            WrongUse: the batch size is below 1, the seed is negative, or there is no such augmentation.
         """
         if batch_size < 1:
             raise WrongUse(f"A batch must hold at least 1 image; got {batch_size}. Use 8, say.")
         if seed < 0:
             raise WrongUse(f"The seed of the batches must be at least 0; got {seed}. Use 0, say.")
+        if augmentation not in AUGMENTATIONS:
+            raise unknown_name("augmentation", augmentation, AUGMENTATIONS)
         self.images = images
         self.batch_size = batch_size
         self.augment = augment
-        self._seed = seed
-        self._cache: dict[int, tuple[Picture, Labels]] = {}
+        self._augmentation = AUGMENTATIONS[augmentation if augment else "none"]
+        self._seed, self._workers, self._share = seed, workers, share
+        self._cache: dict[int, Pair] = {}
         self._cached_bytes = 0
+        self._lock = Lock()
 
-    def take(self, steps: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def take(self, steps: int, first_step: int = 0) -> Generator[tuple[Tensor, Tensor], None, None]:
         """The training batches of the steps ``first_step`` to ``steps - 1``.
 
         Epochs follow one another without end, each in an order of its own; a batch may begin in one and end in the
@@ -81,82 +100,94 @@ class Batches:
         Yields:
             Pictures, normalised, float32 of shape (batch, 3, height, width), and class ids, int64 of shape
             (batch, height, width), 255 where a pixel does not count; (batch,) where pictures have one class each.
+            Of a batch that processes share, only this one's part.
 
         Raises:
-            WrongUse: ``first_step`` is not between 0 and ``steps``.
+            WrongUse: ``first_step`` is not between 0 and ``steps``, or a batch cannot be shared evenly.
         """
         if not 0 <= first_step <= steps:
             raise WrongUse(
                 f"The first step must be between 0 and the {steps} steps of the whole run; got {first_step}. "
                 "Give the length of the whole run, not what is left of it."
             )
-        return (self._training_batch(step) for step in range(first_step, steps))
+        if self.batch_size % self._share[1]:
+            raise WrongUse(
+                f"Each of {self._share[1]} processes takes an equal part of a batch; {self.batch_size} images cannot "
+                f"be parted so. Set batch_size to a multiple of {self._share[1]}, or start another number of processes."
+            )
+        return ahead((partial(self._training_batch, step) for step in range(first_step, steps)), self._workers)
 
-    def all_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def all_batches(self) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Every image once, in order and never augmented; the last batch may be smaller.
+
+        Where processes share the images, each batch is one process's, whole.
 
         Yields:
             Tensors as from :meth:`take`.
         """
-        for first in range(0, len(self.images), self.batch_size):
-            indices = range(first, min(first + self.batch_size, len(self.images)))
-            yield _tensors([self._read(index) for index in indices])
+        first, step = (self.batch_size * number for number in self._share)
+        return ahead((partial(self._plain_batch, at) for at in range(first, len(self.images), step)), self._workers)
+
+    def _plain_batch(self, first: int) -> tuple[Tensor, Tensor]:
+        indices = range(first, min(first + self.batch_size, len(self.images)))
+        return _tensors([self._read(index) for index in indices])
 
     def _training_batch(self, step: int) -> tuple[Tensor, Tensor]:
-        pairs = [self._read(index) for index in self._indices(step)]
-        if self.augment:
-            generator = self._generator(_AUGMENT, step)
-            pairs = [_augmented(pair, generator) for pair in pairs]
-        return _tensors(pairs)
+        """This process's part of a batch; what others read has no influence on it."""
+        places = self._places(step)
+        number, count = self._share
+        own = slice(number * len(places) // count, (number + 1) * len(places) // count)
+        drawn = zip(places[own], self._numbers(step, places)[own], strict=True)
+        return _tensors([self._augmentation.change(self._read(index), numbers) for (_, index), numbers in drawn])
 
-    def _indices(self, step: int) -> list[int]:
-        """The images of a step, from the endless row of shuffled epochs."""
+    def _places(self, step: int) -> list[tuple[int, int]]:
+        """Epoch and image of each place in a batch, from the endless row of shuffled epochs."""
         count = len(self.images)
         first, last = step * self.batch_size, (step + 1) * self.batch_size
         epochs = range(first // count, (last - 1) // count + 1)
-        row = np.concatenate([self._generator(_ORDER, epoch).permutation(count) for epoch in epochs])
+        row = [(epoch, int(index)) for epoch in epochs for index in self._generator(_ORDER, epoch).permutation(count)]
         skipped = first - epochs[0] * count
-        return [int(index) for index in row[skipped : skipped + self.batch_size]]
+        return row[skipped : skipped + self.batch_size]
 
-    def _generator(self, stream: int, position: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(stream, position)))
+    def _numbers(self, step: int, places: Sequence[tuple[int, int]]) -> Sequence[Numbers]:
+        """What decides how the images of a batch are changed."""
+        kind = self._augmentation
+        if kind.by_step:
+            return list(self._generator(_AUGMENT, step).random((len(places), kind.numbers)))
+        return [self._generator(_AUGMENT, *place).random(kind.numbers) for place in places]
 
-    def _read(self, index: int) -> tuple[Picture, Labels]:
+    def _generator(self, *stream: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=stream))
+
+    def _read(self, index: int) -> Pair:
         """From memory where it is there. Nothing is ever dropped: epochs visit all images, so the oldest is next."""
         if index in self._cache:
             return self._cache[index]
         pair = self.images.read(index)
         size_bytes = pair[0].nbytes + pair[1].nbytes
-        if self._cached_bytes + size_bytes <= CACHE_BYTES:
-            self._cache[index] = pair
-            self._cached_bytes += size_bytes
+        with self._lock:  # Two threads may have read the same image.
+            if index not in self._cache and self._cached_bytes + size_bytes <= CACHE_BYTES:
+                self._cache[index] = pair
+                self._cached_bytes += size_bytes
         return pair
 
 
-def _augmented(pair: tuple[Picture, Labels], generator: np.random.Generator) -> tuple[Picture, Labels]:
-    """Mirrored in half of the cases, and zoomed into at a random place; the size stays.
+def _tensors(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+    """Pictures and labels in one tensor each.
 
-    Labels of pixels move along; the class of a whole picture stays what it is.
+    The sums are numpy's: threads that read ahead and each computed with torch would want all cores for each.
     """
-    picture, labels = pair
-    flip, zoom, down, right = generator.random(4)
-    if flip < 0.5:
-        picture, labels = picture[:, ::-1], labels[..., ::-1] if labels.ndim else labels
-    height, width, _ = picture.shape
-    share = 1.0 / (1.0 + zoom * (LARGEST_ZOOM - 1.0))
-    top, left = down * (1.0 - share) * height, right * (1.0 - share) * width
-    box = (left, top, left + share * width, top + share * height)
-    zoomed = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR, box=box))
-    if labels.ndim:
-        labels = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST, box=box))
-    return zoomed, labels
-
-
-def _tensors(pairs: Sequence[tuple[Picture, Labels]]) -> tuple[Tensor, Tensor]:
     import torch
 
-    pictures = torch.from_numpy(np.stack([picture for picture, _ in pairs])).permute(0, 3, 1, 2).contiguous()
-    labels = torch.from_numpy(np.stack([labels for _, labels in pairs]))
-    mean = torch.tensor(MEAN).view(1, 3, 1, 1)
-    deviation = torch.tensor(DEVIATION).view(1, 3, 1, 1)
-    return (pictures.float() / 255 - mean) / deviation, labels.long()
+    pictures = np.stack([picture for picture, _ in pairs]).transpose(0, 3, 1, 2)
+    made = torch.empty(pictures.shape)
+    planes = made.numpy()
+    np.divide(pictures, 255.0, out=planes, dtype=np.float32)
+    planes -= _of_channels(MEAN)
+    planes /= _of_channels(DEVIATION)
+    labels = np.stack([labels for _, labels in pairs]).astype(np.int64)
+    return made, torch.from_numpy(labels)
+
+
+def _of_channels(values: Sequence[float]) -> NDArray[np.float32]:
+    return np.array(values, dtype=np.float32).reshape(1, 3, 1, 1)

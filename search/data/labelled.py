@@ -29,7 +29,7 @@ class LabelledImages(ABC):
     """One split of a set of images, every pixel of which has a class, unless it is one of :class:`ClassifiedImages`.
 
     All images come out at one size, so that they can be stacked. Reading the same index twice gives the same
-    arrays, in whatever order and in whatever process.
+    arrays, in whatever order, process and thread.
 
     Attributes:
         name: the data set and its split in words, for headings (``"CamVid, test"``).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import final
 
@@ -75,7 +74,7 @@ class TrainedFromScratch(Evaluator):
     def identity(self) -> Mapping[str, object]:
         """Space, images, recipe and seed."""
         images = [[images.name, len(images)] for images in (self._train, self._validation)]
-        return {**space_identity(self._space), "images": images, "recipe": asdict(self._recipe), "seed": self._seed}
+        return {**space_identity(self._space), "images": images, "recipe": self._recipe.identity(), "seed": self._seed}
 
     def digest(self, picks: Picks) -> str:
         """Of all that the network computes."""

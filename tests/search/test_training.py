@@ -121,6 +121,113 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(
     assert equal(load_checkpoint(tmp_path / "c")[0], load_checkpoint(tmp_path / "whole")[0])
 
 
+FULL = {"ema": 0.9, "precision": "fp16", "clip": 1.0, "augmentation": "full", "workers": 2}
+
+
+@pytest.mark.parametrize("settings", [{"ema": 0.9}, FULL], ids=["average", "all at once"])
+def test_a_full_training_that_was_stopped_ends_with_the_same_weights(
+    tiny: Space, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", -1.0)
+    workload, recipe = tiny.network(Architecture("tiny", (3, 5, 11, 12))), replace(RECIPE, **settings)
+    whole, begun, resumed, teacher = (build_module(workload, seed=seed) for seed in (0, 0, 0, 7))
+    train_network(whole, patches(5), recipe, 1, tmp_path / "whole", teacher=teacher)
+
+    def die(done: int, _: int) -> None:
+        if done == 4:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train_network(begun, patches(5), recipe, 1, tmp_path / "c", die, teacher=teacher)
+    pace = train_network(resumed, patches(5), recipe, 1, tmp_path / "c", teacher=teacher)
+    assert pace.steps == 3, "the checkpoint is written after it was told"
+    assert equal(weights(resumed), weights(whole))
+    assert equal(load_checkpoint(tmp_path / "c")[0], load_checkpoint(tmp_path / "whole")[0])
+
+
+def test_the_average_is_what_is_used_and_kept(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    workload = tiny.network(Architecture("tiny", (0, 2, 11, 12)))
+    plain, averaged, again = (build_module(workload) for _ in range(3))
+    train_network(plain, patches(4), RECIPE, 0, tmp_path / "plain")
+    train_network(averaged, patches(4), replace(RECIPE, ema=0.9), 0, tmp_path / "average")
+    tensors, _ = load_checkpoint(tmp_path / "average")
+
+    def named(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)}
+
+    assert equal(named("training."), weights(plain)), "averaging does not touch what is trained"
+    assert equal(named("network."), weights(averaged))
+    assert not equal(weights(averaged), weights(plain))
+    train_network(again, patches(4), replace(RECIPE, ema=0.9), 0, tmp_path / "average")
+    assert equal(weights(again), weights(averaged)), "a finished training gives the average back"
+
+
+def test_reading_ahead_changes_no_weight(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    first, second = (build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12)))) for _ in range(2))
+    train_network(first, patches(4), RECIPE, 0, tmp_path / "c")
+    pace = train_network(second, patches(4), replace(RECIPE, workers=2), 0, tmp_path / "d")
+    assert equal(weights(first), weights(second))
+    assert 0 <= pace.waiting_s <= pace.whole_s
+    train_network(second, patches(4), replace(RECIPE, workers=1), 0, tmp_path / "c")  # And so does the checkpoint.
+
+
+def test_a_clipped_step_is_no_longer_than_it_may_be(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    network = build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    recipe = TrainRecipe(steps=1, batch_size=2, rate=0.5, weight_decay=0.0, clip=0.01)
+    train_network(network, patches(2), recipe, 0, tmp_path / "c")
+    moved = [float((weight.detach() - before[name]).norm()) for name, weight in network.named_parameters()]
+    assert np.linalg.norm(moved) == pytest.approx(0.5 * 0.01, rel=0.01)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_networks_learn_in_half_the_bits(
+    network: nn.Module, patches: MakeImages, tmp_path: Path, precision: str
+) -> None:
+    before = loss(network, patches(8))
+    recipe = TrainRecipe(steps=30, batch_size=4, rate=0.05, precision=precision)
+    train_network(network, patches(8), recipe, 0, tmp_path / "c")
+    assert loss(network, patches(8)) < 0.7 * before
+    assert all(weight.dtype is torch.float32 for weight in network.parameters())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_networks_learn_on_a_gpu_and_say_the_same_on_the_cpu(
+    tiny: Space, patches: MakeImages, tmp_path: Path, precision: str
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU")
+    network, on_cpu = (build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12)))) for _ in range(2))
+    network.cuda()
+    teacher = build_module(tiny.network(Architecture("tiny", (3, 5, 11, 12)))).cuda()
+    recipe = TrainRecipe(steps=60, batch_size=4, rate=0.05, precision=precision, ema=0.9, teacher_share=0.1)
+    train_network(network, patches(8), recipe, 0, tmp_path / "c", teacher=teacher)
+    score = scored(network, patches(8))[0]
+    assert score > 0.6
+    train_network(on_cpu, patches(8), recipe, 0, tmp_path / "c", teacher=teacher.cpu())
+    assert scored(on_cpu, patches(8))[0] == pytest.approx(score, abs=0.02), "the checkpoint is read anywhere"
+
+
+def test_a_network_comes_to_say_what_its_teacher_says(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    """Where the teacher has all of the loss, the student learns its answers and not the labels."""
+
+    class LeftIsRight(nn.Module):
+        """Sure of the wrong class, wherever it looks."""
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            red_is_high = (pictures[:, 0] > pictures[:, 2]).float()
+            return 4.0 * torch.stack([1 - red_is_high, red_is_high, torch.zeros_like(red_is_high)], dim=1)
+
+    network = build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
+    recipe = TrainRecipe(steps=60, batch_size=4, rate=0.05, teacher_share=1.0)
+    train_network(network, patches(8), recipe, 0, tmp_path / "c", teacher=LeftIsRight())
+    assert scored(network, patches(8))[0] < 0.15
+    pictures, labels = next(Batches(patches(8), 8, seed=0, augment=False).all_batches())
+    agrees = network.eval()(pictures).argmax(1) == LeftIsRight()(pictures).argmax(1)
+    assert agrees[labels != 255].float().mean() > 0.85
+
+
 def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
     first, second = (build_module(tiny.network(Architecture("tiny", (0,) * 4)), seed=seed) for seed in (0, 1))
     train_network(first, patches(2), RECIPE, 0, tmp_path / "c")
@@ -139,6 +246,11 @@ def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: M
         ({"batch_size": 1}, "batch_size"),
         ({"rate": 0.2}, "rate"),
         ({"weight_decay": 0.0}, "weight_decay"),
+        ({"ema": 0.9}, "ema"),
+        ({"precision": "bf16"}, "precision"),
+        ({"augmentation": "full"}, "augmentation"),
+        ({"clip": 1.0}, "clip"),
+        ({"teacher": 1}, "teacher"),
         # Its weights have the same shapes; only the dilation of one unit is another.
         ({"picks": (0, 2, 3, 12)}, "network"),
         ({"picks": (0, 2, 12, 12)}, "network"),
@@ -147,15 +259,40 @@ def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: M
 def test_the_checkpoint_of_another_training_is_refused(
     tiny: Space, patches: MakeImages, tmp_path: Path, changed: dict[str, object], what: str
 ) -> None:
-    def train(seed: int = 0, images: int = 2, picks: tuple[int, ...] = (0, 2, 11, 12), **recipe: float) -> None:
-        network = build_module(tiny.network(Architecture("tiny", picks)))
-        train_network(network, patches(images), replace(RECIPE, **recipe), seed, tmp_path / "c")
+    def train(
+        seed: int = 0,
+        images: int = 2,
+        picks: tuple[int, ...] = (0, 2, 11, 12),
+        teacher: int | None = None,
+        **recipe: float,
+    ) -> None:
+        workload = tiny.network(Architecture("tiny", picks))
+        other = None if teacher is None else build_module(workload, seed=teacher)
+        chosen = replace(RECIPE, **recipe)
+        train_network(build_module(workload), patches(images), chosen, seed, tmp_path / "c", teacher=other)
 
     train()
     before = (tmp_path / "c").read_bytes()
     with pytest.raises(WrongUse, match=f"belongs to another training: {what} differ"):
         train(**changed)
     assert (tmp_path / "c").read_bytes() == before
+
+
+def test_a_checkpoint_says_what_it_said_before_there_were_further_settings(
+    network: nn.Module, patches: MakeImages, tmp_path: Path
+) -> None:
+    train_network(network, patches(2), RECIPE, 3, tmp_path / "c")
+    tensors, values = load_checkpoint(tmp_path / "c")
+    assert values.keys() == {"seed", "steps", "batch_size", "rate", "weight_decay", "images", "network", "step"}
+    assert {name.partition(".")[0] for name in tensors} == {"network", "optimizer"}
+
+
+def test_another_teacher_is_another_training(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
+    workload = tiny.network(Architecture("tiny", (0, 2, 11, 12)))
+    first, second = (build_module(workload, seed=seed) for seed in (1, 2))
+    train_network(build_module(workload), patches(2), RECIPE, 0, tmp_path / "c", teacher=first)
+    with pytest.raises(WrongUse, match="belongs to another training: teacher differ"):
+        train_network(build_module(workload), patches(2), RECIPE, 0, tmp_path / "c", teacher=second)
 
 
 class Fixed(nn.Module):

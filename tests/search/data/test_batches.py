@@ -155,3 +155,88 @@ def test_pictures_with_one_class_each_keep_it(augment: bool) -> None:
     changed, plain = (next(Batches(images, 6, seed=0, augment=kind).take(1)) for kind in (True, False))
     assert torch.equal(changed[1], plain[1])
     assert not torch.equal(changed[0], plain[0])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "zoom", "full"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_reading_ahead_changes_nothing(augmentation: str, workers: int) -> None:
+    images = Scenes("train", (16, 32), count=7)
+    made = [
+        Batches(images, 4, seed=1, augment=True, augmentation=augmentation, workers=count) for count in (0, workers)
+    ]
+    for batches_of in (lambda each: each.take(6, first_step=1), lambda each: each.all_batches()):
+        plain, early = (list(batches_of(each)) for each in made)
+        for one, other in zip(plain, early, strict=True):
+            assert torch.equal(one[0], other[0])
+            assert torch.equal(one[1], other[1])
+
+
+def test_images_that_threads_read_are_kept_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = Numbered(6)
+    monkeypatch.setattr(batches, "CACHE_BYTES", 2 * 4 * 8 * 4)
+    made = Batches(images, 6, seed=0, augment=False, workers=3)
+    list(made.take(8))
+    assert made._cached_bytes == sum(picture.nbytes + labels.nbytes for picture, labels in made._cache.values())
+    assert len(made._cache) == 2
+
+
+@pytest.mark.parametrize("augmentation", ["zoom", "full"])
+@pytest.mark.parametrize("count", [2, 4])
+def test_processes_that_share_batches_see_together_what_one_would_see(augmentation: str, count: int) -> None:
+    images = Scenes("train", (16, 32), count=7)
+
+    def taken(share: tuple[int, int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return list(Batches(images, 4, seed=3, augment=True, augmentation=augmentation, share=share).take(5))
+
+    parts = [taken((own, count)) for own in range(count)]
+    for step, whole in enumerate(taken((0, 1))):
+        for which in (0, 1):
+            assert torch.equal(torch.cat([part[step][which] for part in parts]), whole[which])
+
+
+def test_processes_take_turns_with_the_batches_that_are_scored() -> None:
+    seen = [
+        [labels[:, 0, 0].tolist() for _, labels in Batches(images, 2, seed=0, augment=False, share=share).all_batches()]
+        for images in [Numbered(7)]
+        for share in [(0, 2), (1, 2), (4, 5)]
+    ]
+    assert seen == [[[0, 1], [4, 5]], [[2, 3], [6]], []]
+
+
+def test_full_augmentation_depends_on_epoch_and_image_and_not_on_the_batch() -> None:
+    images = Scenes("train", (16, 32), count=6)
+
+    def rows(batch_size: int, steps: int) -> torch.Tensor:
+        made = Batches(images, batch_size, seed=5, augment=True, augmentation="full")
+        return torch.cat([pictures for pictures, _ in made.take(steps)])
+
+    assert torch.equal(rows(2, 6), rows(4, 3))
+    first, second = rows(6, 2).split(6)
+    assert not any(torch.equal(one, other) for one in first for other in second), "epochs differ"
+
+
+def test_without_augmentation_images_are_as_they_are() -> None:
+    images = Scenes("train", (16, 32), count=4)
+    plain, none = (
+        Batches(images, 4, seed=0, augment=augment, augmentation=kind)
+        for augment, kind in ((False, "full"), (True, "none"))
+    )
+    assert torch.equal(next(plain.take(1))[0], next(none.take(1))[0])
+
+
+def test_normalising_is_what_torch_would_compute_to_the_bit() -> None:
+    pictures, _ = next(Batches(Numbered(256, size=(1, 1)), 256, seed=0, augment=False).all_batches())
+    levels = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, 3, 1, 1)
+    mean, deviation = (torch.tensor(each).view(1, 3, 1, 1) for each in (batches.MEAN, batches.DEVIATION))
+    assert torch.equal(pictures, (levels.float() / 255 - mean) / deviation)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    made = Batches(Numbered(3), 8, seed=0, augment=False, share=(0, 3))
+    with pytest.raises(WrongUse, match=r"8 images cannot be parted so\. Set batch_size to a multiple of 3"):
+        made.take(1)
+
+
+def test_an_unknown_augmentation_is_refused() -> None:
+    with pytest.raises(WrongUse, match=r"no augmentation 'zooom'\. Did you mean 'zoom'"):
+        Batches(Numbered(3), 1, seed=0, augment=True, augmentation="zooom")
