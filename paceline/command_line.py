@@ -10,16 +10,19 @@ import sys
 import typer
 
 from devices import PacelineError, WrongUse
+from paceline.commands.baseline import baseline
 from paceline.commands.calibrate import calibrate
 from paceline.commands.compare import compare, report
 from paceline.commands.demo import demo
 from paceline.commands.doctor import doctor
+from paceline.commands.export import export
 from paceline.commands.predict import predict
 from paceline.commands.profile_device import profile
 from paceline.commands.search import search
 from paceline.commands.show import show
 from paceline.commands.table import table
 from paceline.commands.targets import targets
+from paceline.commands.train import train
 from paceline.screen import INTERRUPTED, say
 
 app = typer.Typer(
@@ -31,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (profile, doctor, show, predict, search, compare, report, demo):
+for _command in (profile, doctor, show, predict, search, baseline, train, compare, report, export, demo):
     app.command()(_command)
 table.command()(calibrate)
 app.add_typer(table, name="table")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from search.baseline import BY_HAND, Baseline, mobilenetv2_of_width, widest_mobilenetv2
 from search.calibration_networks import balanced_architectures
-from search.compare import WHOLE_NETWORK_PLAN, Images, NetworkComparison, common_space
+from search.compare import WHOLE_NETWORK_PLAN, Images, NetworkComparison, spaces_of
 from search.comparison import Comparison, Interval, NetworkResult
 from search.cost import OBJECTIVES, Cost, Goal, format_cost
 from search.data import (
@@ -26,6 +27,7 @@ from search.data import (
     open_images,
     score_of,
 )
+from search.delivery import Delivery
 from search.evaluators import (
     CachedEvaluator,
     Evaluator,
@@ -34,6 +36,15 @@ from search.evaluators import (
     TabularEvaluator,
     TrainedFromScratch,
     UserFunction,
+)
+from search.exporting import (
+    ExportedOnnx,
+    Weights,
+    engine_words,
+    exported_onnx,
+    random_weights,
+    shipped,
+    trained_weights,
 )
 from search.feasibility import feasible_set
 from search.known_architectures import (
@@ -46,6 +57,7 @@ from search.known_architectures import (
 from search.known_costs import KnownCosts
 from search.listed import ListedCost, ListedNetworks
 from search.loop import best, run
+from search.model_card import Accuracy, ModelCard, ShippedFile
 from search.objective import Objective
 from search.pareto import costs_of, hypervolume, non_dominated, pareto_front
 from search.peak_memory import PeakMemory
@@ -89,18 +101,28 @@ from search.strategy_choices import (
     open_strategy,
 )
 from search.tabular_benchmark import TabularBenchmark
+from search.trained_network import TrainedNetwork
 
 if TYPE_CHECKING:
     from search.differentiable import DifferentiableSearch
+    from search.distributed import Ranks, joined
     from search.evaluators.inherited_weights import InheritedWeights
+    from search.mixing import Thrift
+    from search.path_modes import mixtures, path_mode
     from search.supernet import Policy, Supernet
-    from search.training import recalibrate, score_network, scoring_batches, train_network
+    from search.training import cross_entropy, recalibrate, score_network, scoring_batches, train_network
 
 _NEED_TORCH = {
     "DifferentiableSearch": "search.differentiable",
     "InheritedWeights": "search.evaluators.inherited_weights",
     "Policy": "search.supernet",
+    "Ranks": "search.distributed",
     "Supernet": "search.supernet",
+    "Thrift": "search.mixing",
+    "cross_entropy": "search.training",
+    "mixtures": "search.path_modes",
+    "path_mode": "search.path_modes",
+    "joined": "search.distributed",
     "recalibrate": "search.training",
     "score_network": "search.training",
     "scoring_batches": "search.training",
@@ -116,6 +138,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "BY_HAND",
     "CELL_EDGES",
     "CELL_OPERATIONS",
     "CITYSCAPES",
@@ -129,16 +152,20 @@ __all__ = [
     "STRATEGIES",
     "WHOLE_NETWORK_PLAN",
     "AccelNasBench",
+    "Accuracy",
     "AdditiveFeasible",
     "Architecture",
+    "Baseline",
     "Batches",
     "CachedEvaluator",
     "Candidate",
     "ClassifiedImages",
     "Comparison",
     "Cost",
+    "Delivery",
     "DifferentiableSearch",
     "Evaluator",
+    "ExportedOnnx",
     "FbnetPicks",
     "FeasibleSet",
     "FrontPoint",
@@ -152,6 +179,7 @@ __all__ = [
     "ListedFeasible",
     "ListedNetworks",
     "MeasuredArchitectures",
+    "ModelCard",
     "NasBench201Cells",
     "Naswot",
     "NetworkComparison",
@@ -163,12 +191,14 @@ __all__ = [
     "PeakMemory",
     "Policy",
     "PolicyStrategy",
+    "Ranks",
     "Recipe",
     "RegularizedEvolution",
     "ReinforceController",
     "ScalarLog",
     "SearchRecipe",
     "SearchResult",
+    "ShippedFile",
     "Space",
     "Standing",
     "Strategy",
@@ -177,12 +207,15 @@ __all__ = [
     "Synflow",
     "TabularBenchmark",
     "TabularEvaluator",
+    "Thrift",
     "TrainRecipe",
     "TrainedFromScratch",
+    "TrainedNetwork",
     "Trial",
     "UniformStrategy",
     "Unit",
     "UserFunction",
+    "Weights",
     "WithinLimit",
     "accuracy",
     "balanced_architectures",
@@ -191,26 +224,37 @@ __all__ = [
     "cell_features",
     "class_accuracy",
     "class_iou",
-    "common_space",
     "confusion_matrix",
     "costs_of",
+    "cross_entropy",
+    "engine_words",
+    "exported_onnx",
     "feasible_set",
     "format_cost",
     "hypervolume",
     "is_live",
+    "joined",
     "known_strategies",
     "mean_iou",
+    "mixtures",
+    "mobilenetv2_of_width",
     "non_dominated",
     "open_images",
     "open_published",
     "open_space",
     "open_strategy",
     "pareto_front",
+    "path_mode",
+    "random_weights",
     "read_cells",
     "recalibrate",
     "run",
     "score_network",
     "score_of",
     "scoring_batches",
+    "shipped",
+    "spaces_of",
     "train_network",
+    "trained_weights",
+    "widest_mobilenetv2",
 ]
