@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -57,7 +57,7 @@ class DeviceAgreement:
             too badly.
         workloads: how many both measured.
         deviations: blocks that differ from what all have in common, those that do most first.
-        broken: workloads that failed here, and were measured on the reference.
+        broken: workloads that failed here, and were measured on another device.
         settings: fields of the state that no burst of the two has in common, with the value on the reference and here.
     """
 
@@ -132,13 +132,24 @@ def compare_devices(rows: Mapping[str, Rows], tolerance: float = TOLERANCE) -> F
     """
     reference = _in_the_middle({host: _times(known) for host, known in rows.items()})
     first = rows[reference]
-    devices = tuple(
+    devices = (
         DeviceAgreement(host, 1.0, (1.0, 1.0), "agrees", len(_times(known)))
         if host == reference
         else _compared(host, first, known, tolerance)
         for host, known in rows.items()
     )
-    return FleetAgreement(reference, devices, tolerance)
+    works = dict.fromkeys(workload for known in rows.values() for workload in _measured(known))
+    return FleetAgreement(
+        reference,
+        tuple(replace(each, broken=_broken(works, rows[each.host])) for each in devices),
+        tolerance,
+    )
+
+
+def _broken(works: Iterable[Workload], rows: Rows) -> tuple[Workload, ...]:
+    """Of the workloads that work somewhere, those that failed here."""
+    measured = _measured(rows)
+    return tuple(workload for workload in works if workload in rows and workload not in measured)
 
 
 def _measured(rows: Rows) -> dict[Workload, Measurement]:
@@ -172,9 +183,8 @@ def _centre(numbers: Sequence[float]) -> float:
 def _compared(host: str, reference: Rows, rows: Rows, tolerance: float) -> DeviceAgreement:
     first, second = _measured(reference), _measured(rows)
     shared = [workload for workload in first if workload in second]
-    broken = tuple(w for w in first if w in rows and w not in second)
     if not shared:
-        return DeviceAgreement(host, 1.0, (0.0, math.inf), "unclear", 0, broken=broken)
+        return DeviceAgreement(host, 1.0, (0.0, math.inf), "unclear", 0)
     ratio = _ratio([first[w] for w in shared], [second[w] for w in shared])
     low, high = ratio.interval()
     return DeviceAgreement(
@@ -184,7 +194,6 @@ def _compared(host: str, reference: Rows, rows: Rows, tolerance: float) -> Devic
         verdict=_verdict(ratio, math.log1p(tolerance)),
         workloads=len(shared),
         deviations=_deviations([first[w] for w in shared], [second[w] for w in shared]),
-        broken=broken,
         settings=_differing_settings([first[w] for w in shared], [second[w] for w in shared]),
     )
 

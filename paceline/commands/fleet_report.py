@@ -122,7 +122,7 @@ def _peculiarities(device: DeviceAgreement, reference: str) -> Iterator[str]:
         words = deviation.workload.describe()
         yield f"{device.host}: {deviation.ratio:.2f} times what its other blocks suggest: {words}"
     for workload in device.broken:
-        yield f"{device.host}: failed there, and not on {reference}: {workload.describe()}"
+        yield f"{device.host}: failed there, and not everywhere: {workload.describe()}"
 
 
 def _open(summary: FleetSummary) -> Iterator[str]:

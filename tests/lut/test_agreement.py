@@ -159,9 +159,13 @@ def test_a_single_block_that_differs_is_told_and_does_not_move_the_rest() -> Non
     assert 1.0 < found.ratio < 1.02
 
 
-def test_a_workload_that_fails_on_one_device_is_told() -> None:
-    rows = device("b") | {WORKLOADS[0]: failure(WORKLOADS[0])}
-    found = compare_devices({"a": device("a"), "b": rows, "c": device("c")}).devices[1]
+@pytest.mark.parametrize("speed", [1.0, 1.005])
+def test_a_workload_that_fails_on_one_device_is_told_of_the_one_in_the_middle_too(speed: float) -> None:
+    rows = device("b", speed) | {WORKLOADS[0]: failure(WORKLOADS[0])}
+    agreement = compare_devices({"a": device("a", 0.98), "b": rows, "c": device("c", 1.02)})
+    found = agreement.devices[1]
+    assert agreement.reference == "b"
+    assert [each.broken for each in agreement.devices if each is not found] == [(), ()]
     assert (found.broken, found.workloads, found.verdict) == ((WORKLOADS[0],), len(WORKLOADS) - 1, "agrees")
 
 

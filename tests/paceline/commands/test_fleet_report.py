@@ -93,7 +93,7 @@ def test_what_a_single_device_cannot_do_or_does_in_another_way_is_told(tmp_path:
     devices[2]._broken = frozenset({bad})
     words = said(filled(other, *devices))
     assert f"times what its other blocks suggest: {odd.describe()}" in words
-    assert f"c: failed there, and not on b: {bad.describe()}" in words
+    assert f"c: failed there, and not everywhere: {bad.describe()}" in words
 
 
 def test_when_the_time_limit_came_first_it_is_told_once(tmp_path: Path) -> None:
