@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from devices import WrongUse
+from devices import NoAnswer, WrongUse
 from search.averaging import WeightAverage
 from search.checkpoint import (
+    load_checkpoint,
     load_own_checkpoint,
     module_tensors,
     optimizer_tensors,
@@ -47,8 +48,15 @@ Tell: TypeAlias = Callable[[int, int], None]
 CHECKPOINT_EVERY_S = 10.0
 """Work that a kill may cost. A checkpoint of the demo takes some milliseconds."""
 
+_LOOK_EVERY = 20
+"""Steps between looks at whether weights are still numbers: often enough to waste little, seldom enough to cost little.
+Steps and not seconds: processes have the same weights, and must stop at the same step."""
+
 _SCORE_BATCH = 16
-"""Images in a batch when scoring; it changes speed only."""
+"""Images in a batch when scoring, at most; it changes speed only."""
+
+_SCORE_PIXELS = 2**21
+"""Pixels in a batch when scoring, at most: those of one image of Cityscapes, whose scores alone take 160 MB."""
 
 _SCORED, _RAW = "network", "training"
 """Names in a checkpoint: of the weights that are used, and of those that are trained where an average is used."""
@@ -97,6 +105,7 @@ def train_network(
         ranks: the processes that train this network together, each of which calls this with the same arguments.
 
     Raises:
+        NoAnswer: the training diverged: weights are no numbers any more. The checkpoint keeps the last that were.
         WrongUse: the checkpoint belongs to another training, or a batch cannot be shared by the processes.
     """
     training = _Training(network, images, recipe, seed, checkpoint, teacher, ranks)
@@ -105,13 +114,16 @@ def train_network(
 
 def scoring_batches(images: LabelledImages, ranks: Ranks = ALONE) -> Batches:
     """Batches to score on; keep them to score several networks, since they remember the images they have read."""
-    return Batches(images, _SCORE_BATCH, seed=0, augment=False, share=ranks.share)
+    height, width = images.size
+    count = min(_SCORE_BATCH, max(1, _SCORE_PIXELS // (height * width)))
+    return Batches(images, count, seed=0, augment=False, share=ranks.share)
 
 
 def score_network(network: nn.Module, batches: Batches, ranks: Ranks = ALONE) -> tuple[float, dict[str, float]]:
     """How good a network is on all images, and on each class that occurs.
 
-    The score is mean intersection over union where pixels have classes, and top-1 accuracy where pictures do.
+    The score is mean intersection over union where pixels have classes, and top-1 accuracy where pictures do. Pixels
+    are those of the network's input: labels come at its size, by nearest neighbour, whatever size their files have.
 
     Args:
         network: its mode is left as it was.
@@ -200,6 +212,7 @@ class _Training:
     def run(self, tell: Tell) -> Pace:
         """Take the steps that are left."""
         steps, first = self._recipe.steps, self._resume()
+        self._refuse_diverged(first)
         self._called.train()
         began, waiting_s = time.monotonic(), 0.0
         # Closed, no thread goes on reading for a training that was interrupted.
@@ -211,6 +224,8 @@ class _Training:
                 waiting_s += time.monotonic() - asked_at
                 self._step(pictures.to(self._device), labels.to(self._device), step)
                 tell(step + 1, steps)
+                if step + 1 == steps or (step + 1) % _LOOK_EVERY == 0:
+                    self._refuse_diverged(step + 1)
                 if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                     self._save(step + 1)
                     saved_at = time.monotonic()
@@ -241,7 +256,7 @@ class _Training:
         """Restore from the checkpoint where there is one; returns the step to go on from."""
         step = 0
         if self._checkpoint.exists():
-            tensors, step = load_own_checkpoint(self._checkpoint, self._identity, "training")
+            tensors, step = load_own_checkpoint(self._checkpoint, self._expected(), "training")
             if self._average is not None:
                 self._average.restore(_SCORED, tensors)
             restore_module(_SCORED if self._average is None else _RAW, self._trained, tensors)
@@ -253,8 +268,22 @@ class _Training:
             )
         return step
 
+    def _expected(self) -> dict[str, object]:
+        """What the checkpoint must say; one of before says nothing of the size of its images."""
+        _, said = load_checkpoint(self._checkpoint)
+        return {name: value for name, value in self._identity.items() if name in said or name != "input_size"}
+
+    def _refuse_diverged(self, step: int) -> None:
+        if not _is_finite(self._trained):
+            away = f", and move {self._checkpoint} away" if self._checkpoint.exists() else ""
+            raise NoAnswer(
+                f"The training of {self._checkpoint.stem} diverged: after {step} of {self._recipe.steps} steps its "
+                f"weights are not finite. Lower rate, or set clip = 1{away}."
+            )
+
     def _save(self, step: int) -> None:
-        if not self._ranks.is_first:
+        """Write the checkpoint; not with weights that are no numbers, which the next look will find."""
+        if not self._ranks.is_first or not _is_finite(self._trained):
             return
         tensors = module_tensors(_SCORED if self._average is None else _RAW, self._trained)
         if self._average is not None:
@@ -278,6 +307,12 @@ def _device_of(network: nn.Module) -> torch.device:
     return torch.device("cpu") if weight is None else weight.device
 
 
+def _is_finite(network: nn.Module) -> bool:
+    """Whether all weights and statistics are numbers; the device is asked once."""
+    finite = [tensor.isfinite().all() for tensor in network.state_dict().values() if tensor.is_floating_point()]
+    return not finite or bool(torch.stack(finite).all())
+
+
 def _identity(
     network: nn.Module, images: LabelledImages, recipe: TrainRecipe, seed: int, teacher: nn.Module | None
 ) -> dict[str, object]:
@@ -292,6 +327,8 @@ def _identity(
         "seed": seed,
         **settings,
         "images": [images.name, len(images)],
+        # Networks of all sizes have the same modules.
+        "input_size": list(images.size),
         # Weights of one shape fit networks that differ, in dilation for one.
         "network": hashlib.sha256(str(network).encode()).hexdigest()[:16],
     }

@@ -103,13 +103,16 @@ class Batches:
             Of a batch that processes share, only this one's part.
 
         Raises:
-            WrongUse: ``first_step`` is not between 0 and ``steps``, or a batch cannot be shared evenly.
+            WrongUse: ``first_step`` is not between 0 and ``steps``, there is no image, or a batch cannot be shared
+                evenly.
         """
         if not 0 <= first_step <= steps:
             raise WrongUse(
                 f"The first step must be between 0 and the {steps} steps of the whole run; got {first_step}. "
                 "Give the length of the whole run, not what is left of it."
             )
+        if not len(self.images):
+            raise WrongUse(f"{self.images.name} holds no image to train on. Choose another --data.")
         if self.batch_size % self._share[1]:
             raise WrongUse(
                 f"Each of {self._share[1]} processes takes an equal part of a batch; {self.batch_size} images cannot "
@@ -144,10 +147,12 @@ class Batches:
         """Epoch and image of each place in a batch, from the endless row of shuffled epochs."""
         count = len(self.images)
         first, last = step * self.batch_size, (step + 1) * self.batch_size
-        epochs = range(first // count, (last - 1) // count + 1)
-        row = [(epoch, int(index)) for epoch in epochs for index in self._generator(_ORDER, epoch).permutation(count)]
-        skipped = first - epochs[0] * count
-        return row[skipped : skipped + self.batch_size]
+        places = []
+        for epoch in range(first // count, (last - 1) // count + 1):
+            order = self._generator(_ORDER, epoch).permutation(count)
+            own = order[max(first - epoch * count, 0) : last - epoch * count]
+            places += [(epoch, int(index)) for index in own]
+        return places
 
     def _numbers(self, step: int, places: Sequence[tuple[int, int]]) -> Sequence[Numbers]:
         """What decides how the images of a batch are changed."""

@@ -12,7 +12,7 @@ from typing import final
 from devices import unknown_name
 from search.data.labelled import IGNORE, SPLITS, LabelledImages, Labels, Picture, checked_index, checked_size
 from search.data.layouts import Layout
-from search.data.paired import label_table, match, read_pair, require_folder, spread
+from search.data.paired import by_frame, label_table, match, read_pair, require_folder, spread
 
 CLASSES = (
     "sky",
@@ -42,18 +42,18 @@ PALETTE = (
     (64, 64, 0),
     (0, 128, 192),
 )
-"""The colours that SegNet draws the 11 classes with."""
+"""CamVid's own colours of the classes; where several were joined, that of the one that gave its name."""
 
 UNLABELLED = 11
 """The label id of pixels without a class."""
 
 _TABLE = label_table({UNLABELLED: IGNORE} | {class_id: class_id for class_id in range(len(CLASSES))})
-_PICTURES = (".jpg", ".png")
+_PICTURES = (".jpeg", ".jpg", ".png")
 
 
 @final
 class CamVid(LabelledImages):
-    """One split of CamVid: folders ``{train,val,test}/{images,labels}``.
+    """One split of CamVid: folders ``{train,val,test}/{images,labels}``, or ``train``, ``trainannot``, ... as SegNet's.
 
     The val split is one drive that is also in train: report the test split.
 
@@ -78,9 +78,12 @@ class CamVid(LabelledImages):
         """
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
-        pictures = require_folder(root / split / "images", "the pictures of this split")
-        labels = require_folder(root / split / "labels", "the label files of this split")
-        pairs = match(_by_frame(pictures, _PICTURES), _by_frame(labels, (".png",)), root / split)
+        folders = (root / split, root / f"{split}annot")
+        if not (root / "trainannot").is_dir():
+            folders = (root / split / "images", root / split / "labels")
+        pictures = require_folder(folders[0], "the pictures of this split")
+        labels = require_folder(folders[1], "the label files of this split")
+        pairs = match(_frames(pictures, _PICTURES), _frames(labels, (".png",)), root / split)
         self._pairs = spread(pairs, count, root / split)
         self.name = f"CamVid, {split}"
         self.classes = CLASSES
@@ -96,10 +99,14 @@ class CamVid(LabelledImages):
         return read_pair(self._pairs[checked_index(index, self)], self.size, _TABLE)
 
 
-def _by_frame(folder: Path, ends: tuple[str, ...]) -> dict[str, Path]:
-    """Files by the name of their frame (``0001TP_006690``)."""
-    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in ends}
+def _frames(folder: Path, ends: tuple[str, ...]) -> dict[str, Path]:
+    """Files by the name of their frame (``0001TP_006690``; ``00001`` of ``train_00001`` in ``train``)."""
+    files = (path for path in folder.iterdir() if path.suffix.lower() in ends)
+    return by_frame(files, lambda path: path.stem.removeprefix(f"{folder.name}_"))
 
 
-LAYOUT = Layout("CamVid", ("train/images", "train/labels"), CamVid)
+LAYOUTS = (
+    Layout("CamVid", ("train/images", "train/labels"), CamVid),
+    Layout("CamVid as SegNet has it", ("train", "trainannot"), CamVid),
+)
 """How its folders are recognised."""

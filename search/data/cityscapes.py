@@ -12,7 +12,7 @@ from typing import final
 from devices import unknown_name
 from search.data.labelled import IGNORE, SPLITS, LabelledImages, Labels, Picture, checked_index, checked_size
 from search.data.layouts import Layout
-from search.data.paired import label_table, match, read_pair, require_folder, spread
+from search.data.paired import by_frame, label_table, match, read_pair, require_folder, spread
 
 CLASSES = (
     "road",
@@ -105,7 +105,7 @@ class Cityscapes(LabelledImages):
             raise unknown_name("split", split, SPLITS)
         pictures = require_folder(root / "leftImg8bit" / split, "one folder of pictures for each city")
         labels = require_folder(root / "gtFine" / split, "one folder of label files for each city")
-        pairs = match(_by_frame(pictures, _PICTURE_END), _by_frame(labels, _LABELS_END), pictures)
+        pairs = match(_frames(pictures, _PICTURE_END), _frames(labels, _LABELS_END), pictures)
         self._pairs = spread(pairs, count, pictures)
         self.name = f"Cityscapes, {split}"
         self.classes = CLASSES
@@ -121,9 +121,9 @@ class Cityscapes(LabelledImages):
         return read_pair(self._pairs[checked_index(index, self)], self.size, _TABLE)
 
 
-def _by_frame(folder: Path, end: str) -> dict[str, Path]:
+def _frames(folder: Path, end: str) -> dict[str, Path]:
     """Files by city and frame (``aachen/aachen_000000_000019``)."""
-    return {f"{path.parent.name}/{path.name.removesuffix(end)}": path for path in folder.glob(f"*/*{end}")}
+    return by_frame(folder.glob(f"*/*{end}"), lambda path: f"{path.parent.name}/{path.name.removesuffix(end)}")
 
 
 LAYOUT = Layout("Cityscapes", ("leftImg8bit", "gtFine"), Cityscapes)

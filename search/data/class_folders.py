@@ -25,7 +25,7 @@ from search.data.labelled import (
     class_label,
 )
 from search.data.layouts import Layout
-from search.data.paired import open_picture, require_folder, spread
+from search.data.paired import open_colours, require_folder, spread
 
 _PICTURES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
@@ -37,7 +37,8 @@ class ClassFolders(ClassifiedImages):
     """One split of a folder with a folder for each class.
 
     Classes are called what their folders in ``train`` are, in alphabetical order; other splits must have the same.
-    Pictures may lie in folders of their own below; files that are no pictures by their ending are left out.
+    Pictures may lie in folders of their own below; hidden files and those that are no pictures by their ending are left
+    out.
 
     Attributes:
         name: the folder and the split.
@@ -79,7 +80,7 @@ class ClassFolders(ClassifiedImages):
         """
         path, class_id = self._files[checked_index(index, self)]
         height, width = self.size
-        fitted = ImageOps.fit(open_picture(path).convert("RGB"), (width, height), Image.Resampling.BILINEAR)
+        fitted = ImageOps.fit(open_colours(path), (width, height), Image.Resampling.BILINEAR)
         return np.array(fitted), class_label(class_id)
 
 
@@ -114,7 +115,8 @@ def _pictures(folder: Path) -> list[Path]:
     Raises:
         WrongUse: there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
+    found = sorted(path for path in files if not path.name.startswith("."))
     if not found:
         raise WrongUse(
             f"{folder} must hold at least one picture ({', '.join(sorted(_PICTURES))}); it holds none. "

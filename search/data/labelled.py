@@ -64,6 +64,13 @@ class LabelledImages(ABC):
             WrongUse: there is no such index, or the files behind it do not hold what they must.
         """
 
+    def has_labels(self) -> bool:
+        """Whether anything counts in any of the images: not so where the labels of a test split are held back.
+
+        Images are read until one does, which mostly is the first.
+        """
+        return self.has_one_class_each or any((self.read(index)[1] != IGNORE).any() for index in range(len(self)))
+
 
 class ClassifiedImages(LabelledImages):
     """One split of a set of images, each of which shows one thing: the class of the whole picture.

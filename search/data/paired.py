@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, final
@@ -18,6 +18,9 @@ NAMES_SHOWN = 3
 """How many file names an error lists: enough to see the pattern, few enough to read."""
 
 File = TypeVar("File")
+
+_WIDE_MODES = ("I", "F")
+"""How the names of Pillow's modes begin whose pixels have more than 8 bits."""
 
 INVALID = 254
 """Marks the ids in a label table that a label file must not hold; no data set here has 254 classes."""
@@ -71,6 +74,31 @@ def require_folder(folder: Path, what: str) -> Path:
     return folder
 
 
+def by_frame(files: Iterable[Path], frame_of: Callable[[Path], str]) -> dict[str, Path]:
+    """Files by the part of their name that pictures and labels share.
+
+    Hidden files are left out: archives packed on a Mac hold a ``._name`` beside each ``name``.
+
+    Args:
+        files: in any order.
+        frame_of: finds that part.
+
+    Raises:
+        WrongUse: two files share it, so that nobody knows which one belongs to the partner.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(files):
+        if path.name.startswith("."):
+            continue
+        other = found.setdefault(frame_of(path), path)
+        if other is not path:
+            raise WrongUse(
+                f"Each picture needs a name of its own, whatever its ending; {other} and {path.name} share theirs. "
+                "Remove one of the two."
+            )
+    return found
+
+
 def match(images: Mapping[str, Path], labels: Mapping[str, Path], where: Path) -> tuple[Pair, ...]:
     """Pictures and label files joined by their common name, in the order of the names.
 
@@ -85,7 +113,7 @@ def match(images: Mapping[str, Path], labels: Mapping[str, Path], where: Path) -
     if not images and not labels:
         raise WrongUse(f"{where} must hold at least one picture with its labels; it holds none. Unpack the data there.")
     for kind, left, right in (("picture", images, labels), ("label file", labels, images)):
-        alone = sorted(left.keys() - right.keys())
+        alone = [str(left[name]) for name in sorted(left.keys() - right.keys())]
         if alone:
             raise WrongUse(
                 f"Each picture under {where} needs one label file of the same name and the reverse; {len(alone)} of "
@@ -127,7 +155,7 @@ def read_pair(pair: Pair, size: tuple[int, int], table: NDArray[np.uint8]) -> tu
     Raises:
         WrongUse: a file is no picture, the two differ in size, or a label id is not in the table.
     """
-    image, labels = open_picture(pair.image), open_picture(pair.labels)
+    image, labels = open_colours(pair.image), _opened(pair.labels)
     if image.size != labels.size:
         raise WrongUse(
             f"A picture and its labels must have the same size; {pair.image} is {_by(image)} and {pair.labels} is "
@@ -136,14 +164,32 @@ def read_pair(pair: Pair, size: tuple[int, int], table: NDArray[np.uint8]) -> tu
     class_ids = _translated(labels, table, pair.labels)
     wanted = (size[1], size[0])
     if image.size == wanted:
-        return np.array(image.convert("RGB")), class_ids
+        return np.array(image), class_ids
     # Pillow's bilinear filter widens when it shrinks, so that fine textures do not alias. Labels are names and
     # not quantities: only the nearest one makes sense.
-    small = image.convert("RGB").resize(wanted, Image.Resampling.BILINEAR)
+    small = image.resize(wanted, Image.Resampling.BILINEAR)
     return np.array(small), np.array(Image.fromarray(class_ids).resize(wanted, Image.Resampling.NEAREST))
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_colours(path: Path) -> Image.Image:
+    """The picture in a file as red, green and blue of 8 bits; grey becomes three times the same, transparency is lost.
+
+    Raises:
+        WrongUse: it cannot be read, is no picture, or is a grey one of more than 8 bits: which of its values is white
+            is not told in the file, and Pillow would turn all above 255 into white.
+    """
+    image = _opened(path)
+    if image.mode.startswith(_WIDE_MODES):
+        raise WrongUse(
+            f"A picture must have 8 bits for each channel; {path} has the mode {image.mode} of more. "
+            "Convert it to 8 bits, its white to 255."
+        )
+    # Pillow would warn of what is lost on purpose.
+    image.info.pop("transparency", None)
+    return image.convert("RGB")
+
+
+def _opened(path: Path) -> Image.Image:
     """The picture in a file, read whole.
 
     Raises:
@@ -153,8 +199,8 @@ def open_picture(path: Path) -> Image.Image:
         with path.open("rb") as file:
             image = Image.open(file)
             image.load()
-    # Pillow reports a damaged part of a PNG as a SyntaxError.
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    # Pillow reports a damaged part of a PNG as a SyntaxError or a ValueError, and a size beyond belief as a bomb.
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise WrongUse(f"{path} must be a picture; reading it ended with: {error}. Download the file again.") from error
     return image
 
@@ -166,10 +212,15 @@ def _translated(labels: Image.Image, table: NDArray[np.uint8], path: Path) -> La
             f"A label file must have one channel of label ids; {path} has the mode {labels.mode}. "
             "Use the files with ids, not the coloured ones."
         )
-    label_ids = np.asarray(labels).astype(np.int64)
-    inside = (label_ids >= 0) & (label_ids < len(table))
-    class_ids: Labels = table[np.where(inside, label_ids, 0)]
-    wrong = np.unique(label_ids[~inside | (class_ids == INVALID)])
+    label_ids = np.asarray(labels)
+    if label_ids.dtype == np.uint8:  # The table holds whatever fits into 8 bits.
+        class_ids: Labels = table[label_ids]
+        outside = class_ids == INVALID
+    else:
+        inside = (label_ids >= 0) & (label_ids < len(table))
+        class_ids = table[np.where(inside, label_ids, 0)]
+        outside = ~inside | (class_ids == INVALID)
+    wrong = np.unique(label_ids[outside])
     if wrong.size:
         known = [int(label_id) for label_id in np.flatnonzero(table != INVALID)]
         raise WrongUse(

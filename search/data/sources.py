@@ -15,7 +15,7 @@ from search.data.scenes import Scenes
 GENERATED: Mapping[str, Callable[..., LabelledImages]] = {"scenes": Scenes, "objects": Objects}
 """Images that need no files, by name. Each is called with (split, size, seed=..., count=...)."""
 
-LAYOUTS: tuple[Layout, ...] = (cityscapes.LAYOUT, camvid.LAYOUT, cifar10.LAYOUT, class_folders.LAYOUT)
+LAYOUTS: tuple[Layout, ...] = (cityscapes.LAYOUT, *camvid.LAYOUTS, cifar10.LAYOUT, class_folders.LAYOUT)
 """The data sets whose folders are recognised, tried in this order: the last has the marks of CamVid, and no others."""
 
 ENTRIES_SHOWN = 6

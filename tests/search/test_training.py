@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices import WrongUse
+from devices import NoAnswer, WrongUse
 from latency import build_module
 from search import (
     Architecture,
@@ -24,12 +24,14 @@ from search import (
     train_network,
     training,
 )
-from search.checkpoint import load_checkpoint
+from search.checkpoint import load_checkpoint, save_checkpoint
 from search.data import ClassifiedImages
 from search.data.labelled import class_label
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
 from torch import Tensor, nn  # noqa: E402 - only once torch is known to be there
+
+from search.mixed_precision import MixedPrecision  # noqa: E402 - it imports torch
 
 MakeImages = Callable[[int], LabelledImages]
 RECIPE = TrainRecipe(steps=6, batch_size=2)
@@ -92,6 +94,20 @@ def test_the_seed_decides(tiny: Space, patches: MakeImages, tmp_path: Path) -> N
         trained.append(weights(network))
     assert equal(trained[0], trained[1])
     assert not equal(trained[0], trained[2])
+
+
+def test_the_rate_falls_with_the_steps_left_and_the_last_step_still_has_some(
+    network: nn.Module, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, step = list[float](), MixedPrecision.step
+
+    def noting(own: MixedPrecision, loss: Tensor, optimizer: torch.optim.Optimizer, clip: float = 0.0) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        step(own, loss, optimizer, clip)
+
+    monkeypatch.setattr(MixedPrecision, "step", noting)
+    train_network(network, patches(2), TrainRecipe(steps=4, batch_size=2, rate=0.2), 0, tmp_path / "c")
+    assert rates == pytest.approx([0.2 * left**0.9 for left in (1.0, 0.75, 0.5, 0.25)])
 
 
 class Stopped(Exception):
@@ -160,6 +176,77 @@ def test_the_average_is_what_is_used_and_kept(tiny: Space, patches: MakeImages, 
     assert not equal(weights(averaged), weights(plain))
     train_network(again, patches(4), replace(RECIPE, ema=0.9), 0, tmp_path / "average")
     assert equal(weights(again), weights(averaged)), "a finished training gives the average back"
+
+
+def without_labels(images: LabelledImages) -> LabelledImages:
+    """The same pictures, in which nothing counts."""
+    read = images.read
+    images.read = lambda index: (read(index)[0], np.full(images.size, 255, dtype=np.uint8))  # type: ignore[method-assign]
+    return images
+
+
+@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_from_a_batch_in_which_nothing_counts_nothing_is_learnt(
+    tiny: Space, patches: MakeImages, tmp_path: Path, precision: str, taught: bool
+) -> None:
+    """The mean over no pixels is no number; weights must not become that."""
+    network, teacher = (build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))), seed=s) for s in (0, 1))
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    recipe = replace(RECIPE, weight_decay=0.0, precision=precision, clip=1.0)
+    images = without_labels(patches(4))
+    train_network(network, images, recipe, 0, tmp_path / "c", teacher=teacher if taught else None)
+    assert equal(before, dict(network.named_parameters()))
+
+
+@pytest.mark.parametrize("every_s", [-1.0, 1e9], ids=["saved after each step", "saved at the end"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_training_that_diverges_stops_and_keeps_the_last_weights_that_were_numbers(
+    tiny: Space, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, every_s: float
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", every_s)
+    monkeypatch.setattr(training, "_LOOK_EVERY", 3)
+    network = build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
+    recipe, told = TrainRecipe(steps=30, batch_size=2, rate=0.05, precision=precision), list[int]()
+
+    def spoil(done: int, _: int) -> None:
+        """As a step that was too long would."""
+        told.append(done)
+        if done == 4:
+            next(network.parameters()).data.view(-1)[0] = float("nan")
+
+    with pytest.raises(NoAnswer, match=r"training of c diverged: after 6 of 30 steps .* Lower rate, or set clip = 1"):
+        train_network(network, patches(4), recipe, 0, tmp_path / "c", spoil)
+    assert told[-1] == 6
+    assert (tmp_path / "c").exists() == (every_s < 0)
+    if every_s < 0:
+        tensors, values = load_checkpoint(tmp_path / "c")
+        assert values["step"] == 3
+        assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_statistics_that_are_no_numbers_are_a_divergence_though_weights_are(
+    network: nn.Module, patches: MakeImages, tmp_path: Path
+) -> None:
+    """fp16 leaves out the steps that overflow, and so keeps weights; what batches have overflowed with stays behind."""
+    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+
+    def spoil(*_: int) -> None:
+        norm.running_var.fill_(float("inf"))
+
+    with pytest.raises(NoAnswer, match="diverged: after 6 of 6 steps"):
+        train_network(network, patches(4), RECIPE, 0, tmp_path / "c", spoil)
+
+
+def test_a_checkpoint_with_weights_that_are_no_numbers_is_not_gone_on_with(
+    network: nn.Module, patches: MakeImages, tmp_path: Path
+) -> None:
+    train_network(network, patches(2), RECIPE, 0, tmp_path / "c")
+    tensors, values = load_checkpoint(tmp_path / "c")
+    next(iter(tensors.values())).fill_(float("nan"))
+    save_checkpoint(tmp_path / "c", tensors, values)
+    with pytest.raises(NoAnswer, match=r"diverged.* move .*c away"):
+        train_network(network, patches(2), RECIPE, 0, tmp_path / "c")
 
 
 def test_reading_ahead_changes_no_weight(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
@@ -242,6 +329,7 @@ def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: M
     [
         ({"seed": 1}, "seed"),
         ({"images": 3}, "images"),
+        ({"size": (40, 72)}, "input_size"),
         ({"steps": 7}, "steps"),
         ({"batch_size": 1}, "batch_size"),
         ({"rate": 0.2}, "rate"),
@@ -257,11 +345,16 @@ def test_a_finished_training_only_gives_its_weights_back(tiny: Space, patches: M
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused(
-    tiny: Space, patches: MakeImages, tmp_path: Path, changed: dict[str, object], what: str
+    tiny: Space,
+    patches: Callable[..., LabelledImages],
+    tmp_path: Path,
+    changed: dict[str, object],
+    what: str,
 ) -> None:
     def train(
         seed: int = 0,
         images: int = 2,
+        size: tuple[int, int] = (32, 64),
         picks: tuple[int, ...] = (0, 2, 11, 12),
         teacher: int | None = None,
         **recipe: float,
@@ -269,7 +362,7 @@ def test_the_checkpoint_of_another_training_is_refused(
         workload = tiny.network(Architecture("tiny", picks))
         other = None if teacher is None else build_module(workload, seed=teacher)
         chosen = replace(RECIPE, **recipe)
-        train_network(build_module(workload), patches(images), chosen, seed, tmp_path / "c", teacher=other)
+        train_network(build_module(workload), patches(images, size), chosen, seed, tmp_path / "c", teacher=other)
 
     train()
     before = (tmp_path / "c").read_bytes()
@@ -278,13 +371,16 @@ def test_the_checkpoint_of_another_training_is_refused(
     assert (tmp_path / "c").read_bytes() == before
 
 
-def test_a_checkpoint_says_what_it_said_before_there_were_further_settings(
+def test_a_checkpoint_from_before_there_were_further_settings_is_gone_on_with(
     network: nn.Module, patches: MakeImages, tmp_path: Path
 ) -> None:
     train_network(network, patches(2), RECIPE, 3, tmp_path / "c")
     tensors, values = load_checkpoint(tmp_path / "c")
-    assert values.keys() == {"seed", "steps", "batch_size", "rate", "weight_decay", "images", "network", "step"}
+    before = {"seed", "steps", "batch_size", "rate", "weight_decay", "images", "network", "step"}
+    assert values.keys() == before | {"input_size"}
     assert {name.partition(".")[0] for name in tensors} == {"network", "optimizer"}
+    save_checkpoint(tmp_path / "c", tensors, {name: values[name] for name in before})
+    assert train_network(network, patches(2), RECIPE, 3, tmp_path / "c").steps == 0
 
 
 def test_another_teacher_is_another_training(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:
@@ -389,6 +485,14 @@ def test_the_batches_of_scoring_make_no_difference(
     whole = scored(network, patches(5))
     monkeypatch.setattr(training, "_SCORE_BATCH", 2)
     assert scored(network, patches(5)) == whole
+
+
+@pytest.mark.parametrize(("size", "count"), [((180, 240), 16), ((512, 1024), 4), ((1024, 2048), 1), ((4096, 4096), 1)])
+def test_large_images_are_scored_in_small_batches(
+    patches: Callable[..., LabelledImages], size: tuple[int, int], count: int
+) -> None:
+    """Sixteen of Cityscapes' size would have 2.5 GB of scores alone."""
+    assert scoring_batches(patches(1, size)).batch_size == count
 
 
 def test_without_images_there_is_no_score(network: nn.Module, patches: MakeImages) -> None:

@@ -237,6 +237,11 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         made.take(1)
 
 
+def test_without_images_there_is_no_batch() -> None:
+    with pytest.raises(WrongUse, match="numbered images holds no image to train on"):
+        Batches(Numbered(0), 1, seed=0, augment=False).take(1)
+
+
 def test_an_unknown_augmentation_is_refused() -> None:
     with pytest.raises(WrongUse, match=r"no augmentation 'zooom'\. Did you mean 'zoom'"):
         Batches(Numbered(3), 1, seed=0, augment=True, augmentation="zooom")

@@ -53,7 +53,28 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"images must be a folder with the pictures"):
         CamVid(tmp_path, "test", (18, 24))
     (tmp_path / "train" / "labels" / "0001TP_006690.png").unlink()
-    with pytest.raises(WrongUse, match="1 of 2 pictures have no partner: 0001TP_006690"):
+    with pytest.raises(WrongUse, match=r"1 of 2 pictures have no partner: .*images/0001TP_006690\.jpg"):
+        CamVid(tmp_path, "train", (18, 24))
+
+
+@pytest.mark.parametrize(("picture", "label"), [("0001TP_006690", "0001TP_006690"), ("{}_00001", "{}annot_00001")])
+def test_the_folders_of_segnet_are_recognised(tmp_path: Path, picture: str, label: str) -> None:
+    """Its tutorial has train and trainannot, and files of two kinds of names."""
+    for split, label_id in (("train", 3), ("val", 4), ("test", 5)):
+        for folder, name, mode in ((split, picture, "RGB"), (f"{split}annot", label, "L")):
+            (tmp_path / folder).mkdir()
+            made = Image.new(mode, (24, 18), label_id if mode == "L" else (90, 90, 90))
+            made.save(tmp_path / folder / f"{name.format(split)}.png")
+    images = open_images(str(tmp_path), "test", (18, 24))
+    assert isinstance(images, CamVid)
+    assert len(images) == 1
+    assert (images.read(0)[1] == 5).all()
+
+
+def test_two_pictures_of_one_frame_are_refused(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    Image.new("RGB", (24, 18)).save(tmp_path / "train" / "images" / "0001TP_006690.png")
+    with pytest.raises(WrongUse, match=r"0001TP_006690\.jpg and 0001TP_006690\.png share theirs"):
         CamVid(tmp_path, "train", (18, 24))
 
 

@@ -20,6 +20,12 @@ guard rail 14 255, bridge 15 255, tunnel 16 255, pole 17 5, polegroup 18 255, tr
 vegetation 21 8, terrain 22 9, sky 23 10, person 24 11, rider 25 12, car 26 13, truck 27 14, bus 28 15, caravan 29 255,
 trailer 30 255, train 31 16, motorcycle 32 17, bicycle 33 18, license plate 255 255
 """
+COLOURS = """
+road 128 64 128, sidewalk 244 35 232, building 70 70 70, wall 102 102 156, fence 190 153 153, pole 153 153 153,
+traffic light 250 170 30, traffic sign 220 220 0, vegetation 107 142 35, terrain 152 251 152, sky 70 130 180,
+person 220 20 60, rider 255 0 0, car 0 0 142, truck 0 0 70, bus 0 60 100, train 0 80 100, motorcycle 0 0 230,
+bicycle 119 11 32
+"""
 ROWS = [row.strip().rsplit(" ", 2) for row in OFFICIAL.split(",")]
 
 FRAMES = ("aachen/aachen_000000_000019", "aachen/aachen_000001_000019", "bremen/bremen_000000_000019")
@@ -55,6 +61,19 @@ def test_names_stand_at_their_train_ids() -> None:
     scored = {int(row[2]): row[0] for row in ROWS if row[2] != "255"}
     assert tuple(scored[class_id] for class_id in range(19)) == CLASSES
     assert len(PALETTE) == len(LABEL_IDS) == 19
+
+
+def test_classes_have_their_official_colours() -> None:
+    rows = (row.strip().rsplit(" ", 3) for row in COLOURS.split(","))
+    assert dict(zip(CLASSES, PALETTE, strict=True)) == {row[0]: tuple(map(int, row[1:])) for row in rows}
+
+
+def test_the_test_split_whose_labels_are_held_back_says_so(tmp_path: Path) -> None:
+    root = write_tree(tmp_path, "test")
+    for path in (root / "gtFine" / "test").glob("*/*_labelIds.png"):
+        Image.new("L", (64, 32), 3).save(path)  # Out of the region of interest, as all of it is there.
+    assert not Cityscapes(root, "test", (32, 64)).has_labels()
+    assert Cityscapes(write_tree(tmp_path, "val"), "val", (32, 64)).has_labels()
 
 
 @pytest.mark.parametrize("label_id", [34, 100, 254])
@@ -94,14 +113,19 @@ def test_a_few_images_cover_the_cities(tmp_path: Path) -> None:
 
 def test_a_missing_label_file_is_named(tmp_path: Path) -> None:
     labels_file(write_tree(tmp_path)).unlink()
-    with pytest.raises(WrongUse, match=r"1 of 3 pictures have no partner: aachen/aachen_000000_000019\. Add"):
+    with pytest.raises(WrongUse, match=r"1 of 3 pictures have no partner: .*/aachen_000000_000019_leftImg8bit\.png"):
         Cityscapes(tmp_path, "train", (32, 64))
 
 
 def test_a_label_file_without_picture_is_named(tmp_path: Path) -> None:
     (write_tree(tmp_path) / "leftImg8bit" / "train" / f"{FRAMES[2]}_leftImg8bit.png").unlink()
-    with pytest.raises(WrongUse, match="1 of 3 label files have no partner: bremen"):
+    with pytest.raises(WrongUse, match=r"1 of 3 label files have no partner: .*gtFine/train/bremen"):
         Cityscapes(tmp_path, "train", (32, 64))
+
+
+def test_what_a_mac_packed_beside_the_files_is_left_out(tmp_path: Path) -> None:
+    labels_file(write_tree(tmp_path)).with_name("._aachen_000000_000019_gtFine_labelIds.png").write_bytes(b"no picture")
+    assert len(Cityscapes(tmp_path, "train", (32, 64))) == 3
 
 
 def test_a_missing_split_lists_what_is_there(tmp_path: Path) -> None:

@@ -95,6 +95,17 @@ def test_a_class_without_pictures(root: Path) -> None:
         ClassFolders(root, "train", (8, 8))
 
 
+def test_hidden_files_are_no_pictures(root: Path) -> None:
+    (root / "train" / "ant" / "._0.png").write_bytes(b"what a Mac packed beside it")
+    assert len(ClassFolders(root, "train", (8, 8))) == 12
+
+
+def test_grey_pictures_of_16_bits_are_refused_and_not_turned_into_white(root: Path) -> None:
+    Image.fromarray(np.full((10, 20), 20_000, dtype=np.uint16)).save(root / "train" / "ant" / "0.png")
+    with pytest.raises(WrongUse, match=r"0\.png has the mode I;16 of more"):
+        ClassFolders(root, "train", (8, 8)).read(0)
+
+
 def test_one_class_alone_is_none(root: Path) -> None:
     for name in ("bee", "cow"):
         shutil.rmtree(root / "train" / name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from devices import WrongUse
-from search.data import Objects, Scenes
+from search.data import IGNORE, LabelledImages, Objects, Scenes
 from search.data.labelled import checked_index, checked_size, class_label
 
 
@@ -43,3 +43,30 @@ def test_palettes_tell_the_classes_apart() -> None:
     images = Scenes("val", (16, 32), count=1)
     assert len(set(images.palette)) == len(images.classes) == len(set(images.classes))
     assert np.array(images.palette).max() <= 255
+
+
+class LabelledLate(LabelledImages):
+    """Four black images, of which only one has a pixel that counts, if any has."""
+
+    name, classes, palette, size = "late", ("only",), ((0, 0, 0),), (2, 2)
+
+    def __init__(self, labelled: int) -> None:
+        self.labelled = labelled
+        self.reads: list[int] = []
+
+    def __len__(self) -> int:
+        return 4
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self.reads.append(index)
+        labels = np.full(self.size, IGNORE, dtype=np.uint8)
+        labels[0, 0] = 0 if index == self.labelled else IGNORE
+        return np.zeros((*self.size, 3), dtype=np.uint8), labels
+
+
+def test_images_are_read_until_one_has_labels() -> None:
+    late, never = LabelledLate(2), LabelledLate(9)
+    assert late.has_labels()
+    assert late.reads == [0, 1, 2]
+    assert not never.has_labels()
+    assert Objects("val", (16, 16), count=1).has_labels()
