@@ -25,11 +25,15 @@ class ExactFinish(Strategy):
         seed: of the draws.
         fixed: cost of what all networks share, where the budget is to pay for that, too. It is added first, so that a
             network that costs exactly the limit is within it here as it is for ``run``.
+        least: cost, with what all networks share, from which on networks are proposed, as far as the policy draws any.
     """
 
-    def __init__(self, policy: Array, costs: Array, budget: float, seed: int, fixed: float = 0.0) -> None:
-        self._draws = PolicyStrategy(policy, costs, budget - fixed, seed)
-        self._first = _most_probable(policy, costs, budget, fixed)
+    def __init__(
+        self, policy: Array, costs: Array, budget: float, seed: int, fixed: float = 0.0, least: float = 0.0
+    ) -> None:
+        self._draws = PolicyStrategy(policy, costs, budget - fixed, seed, least - fixed)
+        first = _most_probable(policy, costs, budget, fixed)
+        self._first = [picks for picks in first if fixed + sum(map(float, costs[range(len(picks)), picks])) >= least]
         self._told = set[Picks]()
 
     def ask(self, count: int) -> list[Picks]:

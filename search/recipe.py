@@ -35,6 +35,7 @@ class SearchRecipe:
         first_temperature: of the Gumbel-Softmax at the first architecture step.
         last_temperature: at the last; in between it falls exponentially.
         candidates: networks drawn within the limit and scored with inherited weights.
+        least_cost: share of the limit that they cost at least, as far as the policy draws such networks; 0 is any cost.
         recalibration_batches: training batches that renew the batch-norm statistics before a network is scored.
         score_images: validation images a candidate is scored on at most.
         paths: candidates of a unit that a step computes: ``straight_through`` (the drawn one, and in policy steps the
@@ -61,6 +62,7 @@ class SearchRecipe:
     first_temperature: float = 5.0
     last_temperature: float = 0.5
     candidates: int = 16
+    least_cost: float = 0.0
     recalibration_batches: int = 4
     score_images: int = 64
     paths: str = "straight_through"
@@ -68,6 +70,11 @@ class SearchRecipe:
     checkpointing: bool = False
     channels_last: bool = False
     bf16: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense as soon as it is said."""
+        if not 0 <= self.least_cost <= 1:
+            raise WrongUse(f"least_cost must be a share of the limit, from 0 to 1; got {self.least_cost}.")
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,7 @@ class Recipe:
 
 
 _MAY_BE_ZERO = {
-    *("warm_up_steps", "alternating_steps", "weight_decay", "cost_weight", "recalibration_batches"),
+    *("warm_up_steps", "alternating_steps", "weight_decay", "cost_weight", "recalibration_batches", "least_cost"),
     *("ema", "clip", "teacher_share", "workers"),
 }
 """Settings that mean "leave it out" when they are 0. Nothing may be negative."""

@@ -26,11 +26,15 @@ class PolicyStrategy(Strategy):
         costs: cost of each candidate, same shape; NaN for one that cannot be picked.
         budget: limit minus the cost of what all networks share.
         seed: of the draws.
+        least: cost, without that of what all networks share, from which on networks are proposed. It counts for nothing
+            where the policy has none between it and the budget.
     """
 
-    def __init__(self, policy: Array, costs: Array, budget: float, seed: int) -> None:
+    def __init__(self, policy: Array, costs: Array, budget: float, seed: int, least: float = 0.0) -> None:
         self._policy = policy
-        self._within = WithinLimit(costs, budget)
+        self._within = WithinLimit(costs, budget, least)
+        if least > 0 and not self._within.has_any(policy):
+            self._within = WithinLimit(costs, budget)
         self._seed = seed
         self._told = set[tuple[int, ...]]()
 

@@ -21,18 +21,26 @@ _BINS = 4096
 
 
 class WithinLimit:
-    """The networks of a space that cost at most a limit.
+    """The networks of a space that cost at most a limit, and at least so much where that is asked for.
 
     The cheapest network is taken to be within it: a caller says so before anything is searched.
 
     Args:
         costs: cost of each candidate, shape (units, candidates); NaN for one that cannot be picked.
         budget: limit minus the cost of what all networks share, in the same unit.
+        least: what they cost at least, in the same unit; a network that costs up to a bin less for each unit may be
+            among them.
     """
 
-    def __init__(self, costs: Array, budget: float) -> None:
+    def __init__(self, costs: Array, budget: float, least: float = 0.0) -> None:
         self._cheapest: Picks = np.nanargmin(costs, axis=1)
         self._bins = _to_bins(costs, budget)
+        spent = min(1.0, max(0.0, least / budget)) if budget > 0 else 0.0
+        self._most_left = int(_BINS * (1 - spent))
+
+    def has_any(self, policy: Array) -> bool:
+        """Whether ``policy`` gives any of these networks a probability above 0."""
+        return bool(self._tables(policy, np.maximum)[0][_BINS] > 0)
 
     def draw(self, policy: Array, count: int, rng: np.random.Generator) -> Picks:
         """Draw networks from ``policy`` conditioned on being within the limit.
@@ -75,8 +83,8 @@ class WithinLimit:
         Entry [unit][bins] covers the units from ``unit`` on. Each table is scaled to a maximum of 1, since only ratios
         within a table are used and products of many small numbers would vanish.
         """
-        tables = [np.ones(_BINS + 1)]
         left = np.arange(_BINS + 1)
+        tables = [(left <= self._most_left).astype(np.float64)]
         for row, bins in zip(policy[::-1], self._bins[::-1], strict=True):
             table = combine.reduce(row * _after(tables[0], left, bins), axis=1)
             tables.insert(0, table / table.max() if table.max() > 0 else table)

@@ -46,3 +46,17 @@ def test_a_network_that_costs_exactly_the_limit_with_what_all_share_is_found() -
 def test_a_candidate_of_probability_0_is_not_picked() -> None:
     policy = np.array([[0.0, 1.0], [0.5, 0.5]])
     assert all(picks[0] == 1 for picks in ExactFinish(policy, np.ones((2, 2)), 2.0, 0).ask(5))
+
+
+def test_networks_cost_what_they_are_to_cost_at_least() -> None:
+    """A cheap network is by far the most probable, and all that is proposed is dear, as the policy has it."""
+    costs = np.tile(np.arange(1.0, 6.0), (6, 1))
+    policy = np.tile([0.6, 0.2, 0.1, 0.06, 0.04], (6, 1))
+    networks = ExactFinish(policy, costs, 20.0, 0, fixed=2.0, least=18.0).ask(12)
+    assert len(networks) == 12
+    assert all(18 <= 2 + sum(costs[0, list(picks)]) <= 20 for picks in networks)
+
+
+def test_a_least_cost_that_no_network_has_is_no_hindrance() -> None:
+    networks = ExactFinish(np.full((3, 2), 0.5), np.ones((3, 2)), 10.0, 0, least=9.0).ask(4)
+    assert len(networks) == 4

@@ -88,6 +88,7 @@ def test_what_changes_the_weights_is_part_of_a_training_and_what_does_not_is_not
         ("[search]\ncost_weight = false\n", "must be float, .* got False"),
         ("[search]\ncost_weight = nan\n", "must be float, .* got nan"),
         ("[search]\ncost_weight = [1.0]\n", r"must be float, .* got \[1\.0\]"),
+        ("[search]\nleast_cost = 1.5\n", "least_cost must be a share of the limit, from 0 to 1; got 1.5"),
         ("[search]\nbf16 = 1\n", "bf16 in .* must be true or false, such as False; got 1"),
         ("[search]\nbf16 = 'true'\n", "must be true or false"),
         ("search = 3\n", r"\[search\] .*must be a table; got 3"),
