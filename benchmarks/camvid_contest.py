@@ -85,7 +85,7 @@ class Contest:
         folder: for everything that is kept.
         starts: opens what measures.
         place: it in words, which belongs to the record.
-        device: that networks are trained on, ``cpu`` or torch's name of another.
+        device: that networks and supernets are trained on: ``cpu`` or ``cuda``.
         say: is told what is being done.
     """
 
@@ -134,6 +134,24 @@ class Contest:
         """The limit that every contender's network must measure within."""
         latency = self._objective(LATENCY)
         return float(self._record.get("limit", lambda: latency.limit(self.terms.limit)))
+
+    def room(self) -> str:
+        """How far MACs tell what networks take here: what there is to gain by knowing, in words.
+
+        Spearman's rank correlation over random networks, and the MACs of random networks that take the limit.
+        """
+        from scipy.stats import spearmanr
+
+        macs, latency = self._objective(MACS), self._objective(LATENCY)
+        every = latency.additive(np.inf)
+        drawn = AdditiveFeasible(every.costs, every.budget, every.fixed).draw(_DRAWN, np.random.default_rng(0))
+        alike = float(spearmanr(macs.cost(drawn), latency.cost(drawn)).statistic)
+        millions = macs.cost(np.array(self._drawn(0, stream=0, count=_AVERAGED))) / 1e6
+        low, high = np.percentile(millions, [5, 95])
+        return (
+            f"MACs and predicted times rank random networks alike by {alike:.3f} (Spearman); "
+            f"90 % of those that take the limit have {low:.3g} to {high:.3g} M MACs"
+        )
 
     def entries(self) -> list[Entry]:
         """Find, train, score and measure all networks; a contender that nothing fits has none.
@@ -214,6 +232,7 @@ class Contest:
             seed,
             folder / f"{name}_{number}.safetensors",
             warm_up=folder / "warm_up.safetensors",
+            device=self._device,
         )
         best, _ = search.search()
         return best.picks
@@ -237,7 +256,9 @@ class Contest:
             recipe = replace(self.terms.search, warm_up_steps=steps, alternating_steps=0)
             checkpoint = self._folder / f"seed_{seed}" / "random.safetensors"
             images = self._images("train", seed), self._images("val", seed)
-            search = DifferentiableSearch(self._objective(LATENCY), self.limit_s, *images, recipe, seed, checkpoint)
+            search = DifferentiableSearch(
+                *(self._objective(LATENCY), self.limit_s, *images, recipe, seed, checkpoint), device=self._device
+            )
             evaluator = search.trained()
             drawn = self._drawn(seed, stream=2, count=recipe.candidates)
             return [[evaluator.score(picks), picks] for picks in dict.fromkeys(drawn)]

@@ -7,19 +7,19 @@ trained alike; and one drawn at random. From the root of the repository:
 
     python benchmarks/supernet_step.py
     python benchmarks/supernet_step.py --part networks --data CAMVID_FOLDER
+
+On an NVIDIA GPU, which is waited for before and after each step, so that the clock sees all of it:
+
+    python benchmarks/supernet_step.py --part steps --device cuda --size 512 1024 --classes 19
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,25 +29,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakIdKeyDictionary
 
+from benchmarks.supernet_contest import Contest, show_networks
+from benchmarks.supernet_memory import memory_of
 from devices import PacelineError, WrongUse, read_device
 from search import (
-    AdditiveFeasible,
-    DifferentiableSearch,
-    LabelledImages,
     Objective,
     Policy,
     SearchRecipe,
     Space,
     Supernet,
     Thrift,
-    TrainedFromScratch,
     TrainRecipe,
     cross_entropy,
+    joined,
     mixtures,
     open_images,
     open_space,
@@ -72,6 +67,38 @@ class Way:
     thrift: Thrift = field(default_factory=Thrift)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What the two columns are that a processor and a GPU do not share.
+
+    Attributes:
+        second: name of the second time.
+        last: name of the second kind of memory.
+        meaning: of all columns.
+    """
+
+    second: str
+    last: str
+    meaning: str
+
+
+COLUMNS: Mapping[str, Columns] = {
+    "cpu": Columns(
+        "cpu",
+        "resident",
+        "cpu: of all threads, without other programs; tensors: most alive at once, mean over steps (the worst);\n"
+        "resident: peak growth of a process of its own; x: soft against it, median over rounds.",
+    ),
+    "cuda": Columns(
+        "events",
+        "reserved",
+        "ms: on the clock, the GPU waited for before and after; events: between two of the GPU's; tensors: most\n"
+        "allocated at once above what was there before a step, mean over steps (the worst); reserved: what torch\n"
+        "took from the GPU for them in a process of its own; x: soft against it, median over rounds.",
+    ),
+}
+"""By the kind of device that computes."""
+
 WAYS: Mapping[str, Way] = {
     "soft": Way("soft"),
     "straight_through": Way("straight_through"),
@@ -86,7 +113,6 @@ WAYS: Mapping[str, Way] = {
 }
 """The ways that are compared, the first with all others; ``drawn`` does not learn (docs/decisions/0007)."""
 
-MIB = 2**20
 _TEMPERATURE = 0.5  # It has no part in what a step costs.
 
 
@@ -97,27 +123,49 @@ class Steps:
         space: what the supernet is of.
         way: of the steps.
         batch: images.
+        device: where the supernet is, ``cpu`` or torch's name of a GPU; the policy stays on the CPU, as in a search.
     """
 
-    def __init__(self, space: Space, way: Way, batch: int) -> None:
+    def __init__(self, space: Space, way: Way, batch: int, device: str = "cpu") -> None:
         torch.manual_seed(0)
+        self._device = device
         self._mode, self._thrift = path_mode(way.paths), way.thrift
         self._count = mixtures(self._mode, way.draws, batch)
         self._generator = torch.Generator().manual_seed(0)
-        self.supernet = Supernet(space)
+        self.supernet = Supernet(space).to(device)
         self._thrift.prepare(self.supernet)
         self._policy = Policy(torch.from_numpy(space.macs.astype(float)), float(space.fixed_macs))
-        self._images = torch.randn(batch, 3, *space.input_size)
-        self._labels = torch.randint(0, space.classes, (batch, *space.input_size))
+        self._images = torch.randn(batch, 3, *space.input_size).to(device)
+        self._labels = torch.randint(0, space.classes, (batch, *space.input_size)).to(device)
         self._weights_optimizer = torch.optim.SGD(self.supernet.parameters(), 0.01, momentum=0.9)
         self._policy_optimizer = torch.optim.Adam(self._policy.parameters(), 0.05, betas=(0.5, 0.999))
 
     def __call__(self) -> Array:
-        """One step on the weights and one on the logits; returns seconds: on the clock, and of processors."""
+        """One step on the weights and one on the logits.
+
+        Returns:
+            Seconds on the clock, and of processors or, on a GPU, between two of its events.
+        """
+        if self._device != "cpu":
+            return self._timed_on_gpu()
         begun = _now()
+        self._both()
+        return _now() - begun
+
+    def _timed_on_gpu(self) -> Array:
+        """The events leave out what passes before the first operation has begun; the clock holds all of it."""
+        first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        first.record()
+        self._both()
+        last.record()
+        torch.cuda.synchronize()
+        return np.array([time.perf_counter() - begun, 1e-3 * first.elapsed_time(last)])
+
+    def _both(self) -> None:
         self._weights_step()
         self._policy_step()
-        return _now() - begun
 
     def _weights_step(self) -> None:
         mixture = self._mode.weights_mixture(self._policy, _TEMPERATURE, self._generator, self._count)
@@ -136,64 +184,10 @@ class Steps:
         self._mode.settle(self._policy, before, paths)
 
 
-class LiveTensors(TorchDispatchMode):
-    """Counts the bytes of all tensors that operations make while it is entered, and the most that lived at once.
-
-    Activations that are kept for the backward pass, gradients, and what lives for a moment in between; momenta of the
-    optimiser, once made. What an operation allocates inside and frees again does not show.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live_bytes, self.most_bytes = 0, 0
-        self._known = WeakIdKeyDictionary()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run an operation and count what is new."""
-        for tensor in tree_leaves((args, kwargs)):
-            if isinstance(tensor, Tensor):
-                self._known.setdefault(tensor.untyped_storage(), 0)  # Was there before, or is counted already.
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor) and tensor.untyped_storage() not in self._known:
-                self._count(tensor.untyped_storage())
-        return made
-
-    def _count(self, storage: Any) -> None:
-        size = storage.nbytes()
-        self._known[storage] = size
-        self.live_bytes += size
-        self.most_bytes = max(self.most_bytes, self.live_bytes)
-        weakref.finalize(storage, self._freed, size)
-
-    def _freed(self, size: int) -> None:
-        self.live_bytes -= size
-
-
-def memory(space: Space, way: Way, batch: int, steps: int) -> dict[str, float]:
-    """Memory of steps in this process, which should have made none before.
-
-    Returns:
-        MiB: ``tensors``, mean over steps of the most that lived at once; ``tensors_most``, in the worst step;
-        ``resident``, what the process's peak is above what it held before, at least 1.
-    """
-    made = Steps(space, way, batch)
-    before, peaks = _resident_mib(), list[float]()
-    for _ in range(steps):
-        with LiveTensors() as live:
-            made()
-        peaks.append(live.most_bytes / MIB)
-    return {
-        "tensors": statistics.mean(peaks),
-        "tensors_most": max(peaks),
-        "resident": max(1.0, _peak_resident_mib() - before),
-    }
-
-
-def times(space: Space, names: Sequence[str], batch: int, rounds: int, repeats: int) -> dict[str, Array]:
-    """Seconds of a step by name, (rounds, 2): on the clock, and of processors.
+def times(
+    space: Space, names: Sequence[str], batch: int, rounds: int, repeats: int, device: str = "cpu"
+) -> dict[str, Array]:
+    """Seconds of a step by name, (rounds, 2), as ``Steps`` gives them.
 
     All take turns, and what draws few paths makes several steps in its.
 
@@ -203,8 +197,9 @@ def times(space: Space, names: Sequence[str], batch: int, rounds: int, repeats: 
         batch: images.
         rounds: turns of each, after one that does not count.
         repeats: steps in a turn, whose mean counts, but for ``soft`` paths, which hardly vary.
+        device: of the supernets.
     """
-    steps = {name: Steps(space, WAYS[name], batch) for name in names}
+    steps = {name: Steps(space, WAYS[name], batch, device) for name in names}
     for each in steps.values():
         each()
     found = {name: list[Array]() for name in names}
@@ -215,75 +210,24 @@ def times(space: Space, names: Sequence[str], batch: int, rounds: int, repeats: 
     return {name: np.stack(rounds_of) for name, rounds_of in found.items()}
 
 
-@dataclass(frozen=True)
-class Contest:
-    """Searches and trainings that are compared.
-
-    Attributes:
-        objective: what is limited.
-        limit: in its unit.
-        source: of images.
-        search: recipe of all searches but for paths and steps.
-        train: recipe of all trainings.
-    """
-
-    objective: Objective
-    limit: float
-    source: str
-    search: SearchRecipe
-    train: TrainRecipe
-
-    def rows(self, seed: int, folder: Path) -> dict[str, dict[str, float]]:
-        """By name of the search: processor seconds of its alternating steps, their number, cost and mIoU."""
-        steps = self.search.alternating_steps
-        rows = {"soft": self._searched("soft", steps, seed, folder), "two": self._searched("two", steps, seed, folder)}
-        more = max(steps, round(steps * rows["soft"]["search_s"] / rows["two"]["search_s"]))
-        rows["two, equal time"] = self._searched("two", more, seed, folder)
-        feasible = AdditiveFeasible(self.objective.costs, self.limit, self.objective.fixed)
-        drawn = tuple(int(pick) for pick in feasible.draw(1, np.random.default_rng(seed))[0])
-        rows["random"] = {"search_s": 0.0, "steps": 0, **self._trained(drawn, seed, folder / f"random_{seed}")}
-        return rows
-
-    def _searched(self, paths: str, steps: int, seed: int, folder: Path) -> dict[str, float]:
-        recipe = SearchRecipe(**{**vars(self.search), "paths": paths, "alternating_steps": steps})
-        clock = dict[int, float]()
-        file = folder / f"{paths}_{steps}_{seed}.safetensors"
-        search = DifferentiableSearch(
-            self.objective, self.limit, self._images("train", seed), self._images("val", seed), recipe, seed, file
-        )
-
-        def tell(stage: str, done: int, *_: object) -> None:
-            if stage == "supernet":
-                clock[done] = time.process_time()
-
-        clock[0] = time.process_time()
-        trial, _ = search.search(tell)
-        spent = clock[recipe.warm_up_steps + steps] - clock[recipe.warm_up_steps]
-        return {"search_s": spent, "steps": steps, **self._trained(trial.picks, seed, folder / f"{paths}_{steps}")}
-
-    def _trained(self, picks: tuple[int, ...], seed: int, folder: Path) -> dict[str, float]:
-        images = self._images("train", seed), self._images("test", seed)
-        evaluator = TrainedFromScratch(self.objective.space, *images, self.train, seed, folder)
-        return {"cost": self.objective.cost_of(picks), "miou": evaluator.score(picks)}
-
-    def _images(self, split: str, seed: int) -> LabelledImages:
-        count = {"train": self.train.images, "val": self.search.score_images, "test": self.train.test_images}[split]
-        return open_images(self.source, split, self.objective.space.input_size, seed=seed, count=count)
-
-
 def main() -> None:
     """Measure, print."""
     options = _options()
+    with joined(options.device) as ranks:  # There is one.
+        options.device = ranks.device
     torch.set_num_threads(options.threads)
     space = open_space(options.space, tuple(options.size), options.classes)
     if options.memory_of is not None:
-        print(json.dumps(memory(space, WAYS[options.memory_of], options.batch, options.memory_steps)))
+        steps = Steps(space, WAYS[options.memory_of], options.batch, options.device)
+        print(json.dumps(memory_of(steps, options.memory_steps, options.device)))
         return
     print(f"machine: {read_device().describe()}\ntorch {torch.__version__}, {options.threads} threads")
+    if options.device != "cpu":
+        print(f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
     if options.part in {"all", "steps"}:
         _print_steps(space, options)
     if options.part in {"all", "networks"}:
-        _print_networks(_contest(options), options)
+        show_networks(_contest(options), options.seeds)
 
 
 def _print_steps(space: Space, options: argparse.Namespace) -> None:
@@ -291,25 +235,26 @@ def _print_steps(space: Space, options: argparse.Namespace) -> None:
     height, width = space.input_size
     print(f"\n{space.name}, {height}x{width}, batch {options.batch}: one step on the weights and one on the policy;")
     print(f"{options.rounds} rounds in turn, {options.repeats} steps a round; memory of {options.memory_steps} steps.")
-    print("cpu: of all threads, without other programs; tensors: most alive at once, mean over steps (the worst);")
-    print("resident: peak growth of a process of its own; x: soft against it, median over rounds.")
-    found = times(space, names, options.batch, options.rounds, options.repeats)
-    memories = {name: _memory_apart(name) for name in names}
-    print(f"\n{'':22}{'ms':>8}{'x':>7}{'cpu, ms':>10}{'x':>7}{'tensors, MiB':>20}{'x':>7}{'resident, MiB':>15}{'x':>7}")
+    columns, digits = COLUMNS[options.device.partition(":")[0]], 0 if options.device == "cpu" else 1
+    print(columns.meaning)
+    memories = {name: _memory_apart(name) for name in names}  # First: of a GPU, torch keeps what it once took.
+    found = times(space, names, options.batch, options.rounds, options.repeats, options.device)
+    second, last = f"{columns.second}, ms", f"{columns.last}, MiB"
+    print(f"\n{'':22}{'ms':>8}{'x':>7}{second:>10}{'x':>7}{'tensors, MiB':>20}{'x':>7}{last:>15}{'x':>7}")
     base = memories["soft"]
     for name in names:
-        seconds, of = np.median(found[name], axis=0), memories[name]
+        taken, of = 1e3 * np.median(found[name], axis=0), memories[name]
         ratio = np.median(found["soft"] / found[name], axis=0)
         tensors = f"{of['tensors']:.0f} ({of['tensors_most']:.0f})"
         print(
-            f"{name:22}{1e3 * seconds[0]:8.0f}{ratio[0]:7.2f}{1e3 * seconds[1]:10.0f}{ratio[1]:7.2f}{tensors:>20}"
-            f"{base['tensors'] / of['tensors']:7.2f}{of['resident']:15.0f}{base['resident'] / of['resident']:7.2f}",
+            f"{name:22}{taken[0]:8.{digits}f}{ratio[0]:7.2f}{taken[1]:10.{digits}f}{ratio[1]:7.2f}{tensors:>20}"
+            f"{base['tensors'] / of['tensors']:7.2f}{of['held']:15.0f}{base['held'] / of['held']:7.2f}",
             flush=True,
         )
 
 
 def _memory_apart(name: str) -> dict[str, float]:
-    """``memory`` in a process of its own, with the options of this one."""
+    """What ``memory_of`` finds in a process of its own, with the options of this one."""
     command = [sys.executable, __file__, *sys.argv[1:], "--memory-of", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -319,6 +264,7 @@ def _memory_apart(name: str) -> dict[str, float]:
 
 
 def _contest(options: argparse.Namespace) -> Contest:
+    """The searches that the options ask for."""
     first = open_images(options.data, "train", (96, 192), count=1)
     space = open_space("demo", tuple(options.network_size), len(first.classes))
     objective = Objective.macs(space)
@@ -326,46 +272,11 @@ def _contest(options: argparse.Namespace) -> Contest:
         warm_up_steps=options.warm_up, alternating_steps=options.steps, candidates=options.candidates, score_images=32
     )
     train = TrainRecipe(steps=options.train_steps, images=options.images, test_images=options.images // 4)
-    return Contest(objective, objective.limit(options.limit), options.data, search, train)
-
-
-def _print_networks(contest: Contest, options: argparse.Namespace) -> None:
-    recipe, limit = contest.search, contest.objective.format(contest.limit)
-    print(f"\nNetworks of {contest.objective.space.name} on {options.data} within {limit}:")
-    print(
-        f"{recipe.warm_up_steps} steps on weights alone, then {recipe.alternating_steps} alternating ones of soft; as"
-    )
-    print("many of two, and as many as take as long as soft's;")
-    print(f"{recipe.candidates} candidates; each network trained {contest.train.steps} steps.")
-    scores = dict[str, list[float]]()
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.seeds):
-            for name, row in contest.rows(seed, Path(folder)).items():
-                scores.setdefault(name, []).append(row["miou"])
-                cost = contest.objective.format(row["cost"])
-                print(
-                    f"seed {seed} {name:16} {row['steps']:4.0f} steps {row['search_s']:6.1f} processor seconds "
-                    f"{cost:>12} test mIoU {row['miou']:.3f}",
-                    flush=True,
-                )
-    for name, found in scores.items():
-        spread = statistics.stdev(found) if len(found) > 1 else 0.0
-        lead = statistics.mean(found) - statistics.mean(scores["soft"])
-        print(f"{name:16} mean {statistics.mean(found):.3f}, deviation {spread:.3f}, against soft {lead:+.3f}")
+    return Contest(objective, objective.limit(options.limit), options.data, search, train, options.device)
 
 
 def _now() -> Array:
     return np.array([time.perf_counter(), time.process_time()])
-
-
-def _resident_mib() -> float:
-    """What the process holds; its peak where the system does not tell."""
-    file = Path("/proc/self/statm")
-    return int(file.read_text().split()[1]) * resource.getpagesize() / MIB if file.exists() else _peak_resident_mib()
-
-
-def _peak_resident_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
 
 
 def _options() -> argparse.Namespace:
@@ -373,6 +284,9 @@ def _options() -> argparse.Namespace:
         description=(__doc__ or "").split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--part", choices=("all", "steps", "networks"), default="all", help="what to run")
+    parser.add_argument(
+        "--device", default="cpu", help="that computes: cpu, cuda, or auto (the GPU where there is one)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads that torch may use")
     parser.add_argument("--space", default="squeezenas-large", help="whose steps are timed")
     parser.add_argument("--size", type=int, nargs=2, default=(180, 240), metavar=("HEIGHT", "WIDTH"), help="of images")
@@ -400,3 +314,5 @@ if __name__ == "__main__":
         main()
     except PacelineError as error:
         sys.exit(f"error: {error}")
+    except torch.cuda.OutOfMemoryError as error:
+        sys.exit(f"error: {error} Give a smaller --batch or --size.")

@@ -52,6 +52,9 @@ TrainThreads = Annotated[
         help="Threads to train with. On small images, or beside other programs, 1 is faster. (default: all cores)",
     ),
 ]
+TrainDevice = Annotated[
+    str, typer.Option("--device", help="Where to train: auto (the GPU where there is one), cpu or cuda.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn at random.")]
 Data = Annotated[
     str,

@@ -222,7 +222,8 @@ def _by_gradients(plan: Plan, watch: Watch, bar: Bar) -> Found:
     train, validation = images = materials.images()
     recipe = replace(materials.recipe.search, candidates=plan.networks)
     searching = DifferentiableSearch(
-        *(cost, plan.first.limit, train, validation, recipe, materials.seed, materials.checkpoint, materials.warm_up)
+        *(cost, plan.first.limit, train, validation, recipe, materials.seed, materials.checkpoint, materials.warm_up),
+        device=materials.device,
     )
     trial, trials = searching.search(lambda stage, done, of, words: bar(done, of, words, stage), watch)
     meaning = f"{score_of(validation).meaning} with inherited weights on validation images, 0 to 1"

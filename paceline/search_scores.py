@@ -76,6 +76,7 @@ class Materials:
         checkpoint: file for a supernet, and beside it for networks that are trained.
         warm_up: file to keep a warmed-up supernet in.
         cache: file of scores; None for none.
+        device: where to train, ``auto``, ``cpu`` or ``cuda``.
     """
 
     ground: Ground
@@ -85,6 +86,7 @@ class Materials:
     checkpoint: Path
     warm_up: Path | None
     cache: Path | None = None
+    device: str = "cpu"
 
     def images(self) -> tuple[LabelledImages, LabelledImages]:
         """To train on, and to score on, at the size of the space's input."""
@@ -177,7 +179,8 @@ def _supernet(making: _Making) -> Scoring:
     assert isinstance(barred, Objective), "MACs of a space add up"
     images = materials.images()
     training = DifferentiableSearch(
-        *(barred, float("inf"), *images, alike, materials.seed, materials.checkpoint, materials.warm_up)
+        *(barred, float("inf"), *images, alike, materials.seed, materials.checkpoint, materials.warm_up),
+        device=materials.device,
     )
     evaluator = training.trained(lambda stage, done, of, words: making.bar(done, of, "", stage))
     return Scoring(evaluator, words_of(images), asdict(alike))
@@ -190,6 +193,7 @@ def _trained(making: _Making) -> Scoring:
     evaluator = TrainedFromScratch(
         *(space, train, validation, recipe, materials.seed, folder),
         tell=lambda done, steps: making.bar(done, steps, "", "this network"),
+        device=materials.device,
     )
     return Scoring(evaluator, words_of(images), asdict(recipe))
 

@@ -102,6 +102,7 @@ from search.strategy_choices import (
 )
 from search.tabular_benchmark import TabularBenchmark
 from search.trained_network import TrainedNetwork
+from search.training_device import training_device
 
 if TYPE_CHECKING:
     from search.differentiable import DifferentiableSearch
@@ -256,5 +257,6 @@ __all__ = [
     "spaces_of",
     "train_network",
     "trained_weights",
+    "training_device",
     "widest_mobilenetv2",
 ]

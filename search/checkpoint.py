@@ -17,18 +17,28 @@ _SCHEMA = 1
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-    """Write tensors and plain values so that a process killed at any moment leaves the old file or the new one."""
+    """Write tensors and plain values so that a process killed at any moment leaves the old file or the new one.
+
+    Nothing in the file says which devices the tensors are on.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = path.with_name(path.name + ".part")
-    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, begun, metadata={"values": json.dumps({"schema": _SCHEMA, **values})})
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(contiguous, begun, metadata={"values": json.dumps({"schema": _SCHEMA, **values})})
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
     begun.replace(path)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what ``save_checkpoint`` wrote.
+    """Read what ``save_checkpoint`` wrote; tensors come back on the CPU.
 
     Raises:
         WrongUse: the file is damaged or of another schema.
@@ -77,7 +87,7 @@ def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:
 
 
 def restore_module(prefix: str, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``module_tensors`` took."""
+    """Put back what ``module_tensors`` took, wherever the module is now."""
     module.load_state_dict(_below(prefix, tensors))
 
 
@@ -93,7 +103,7 @@ def optimizer_tensors(prefix: str, optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(prefix: str, optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``optimizer_tensors`` took, into an optimiser of the same parameters."""
+    """Put back what ``optimizer_tensors`` took, into an optimiser of the same parameters, wherever they are now."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below(prefix, tensors).items():
         index, _, key = name.partition(".")

@@ -31,6 +31,7 @@ from search.objective import Objective
 from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
+from search.training_device import training_device
 
 WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.03, least_s=0.1, limit_s=0.2, most_bursts=8)
 """Whole networks take longer than blocks, and there are few of them."""
@@ -67,8 +68,10 @@ class NetworkComparison:
         seed: of training.
         precision: number format that the networks are measured in.
         beside: latencies of the candidates of the other spaces, by name.
+        device: where networks are trained: ``auto`` (the GPU where there is one), ``cpu`` or ``cuda``.
 
     Raises:
+        NotAvailable: there is no such device to train on here.
         WrongUse: the results differ in size or classes, two share a name, or a space's latencies were not given.
     """
 
@@ -85,7 +88,9 @@ class NetworkComparison:
         seed: int,
         precision: str = "fp32",
         beside: Mapping[str, Lookup] = {},
+        device: str = "cpu",
     ) -> None:
+        self._device = training_device(device)
         self._space, *others = spaces_of(results, precision)
         self._spaces = {space.name: space for space in (self._space, *others)}
         self._lookups = {**beside, self._space.name: lookup}
@@ -165,6 +170,7 @@ class NetworkComparison:
                     f"{images.name} has {len(images.classes)} classes, the networks tell {self._space.classes} apart. "
                     "Choose the --data they were searched on."
                 )
+            images.refuse_unlabelled()
         for result in self._results:
             try:
                 picks = self._spaces[result.space].architecture(result.architecture).picks
@@ -202,7 +208,7 @@ class NetworkComparison:
         from search.training import score_network, scoring_batches, train_network
 
         workload = self._network(architecture)
-        network = build_module(workload, seed=self._seed)
+        network = build_module(workload, seed=self._seed).to(self._device)
         checkpoint = self._out / f"{result.name}.safetensors"
         train_network(
             network,
@@ -213,9 +219,7 @@ class NetworkComparison:
             lambda done, steps: tell(f"training {result.name}", done, steps),
         )
         miou, class_iou = score_network(network, scoring_batches(self._images.test))
-        if miou != miou:
-            raise WrongUse(f"{self._images.test.name} has no labelled pixel to score on. Choose another --split.")
-        (self._out / f"{result.name}.onnx").write_bytes(export_onnx(workload, network))
+        (self._out / f"{result.name}.onnx").write_bytes(export_onnx(workload, network.cpu()))
         plain = self._described(result.name, architecture, outcome)
         return replace(
             plain,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import final
@@ -43,12 +44,16 @@ from search.standing import Standing
 from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
 from search.training import CHECKPOINT_EVERY_S, cross_entropy, scoring_batches
+from search.training_device import training_device
 
 Tell = Callable[[str, int, int, str], None]
 """Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""
 
 _WEIGHTS, _POLICY = 0, 1
 """Which half of the training images, and which stream of random numbers."""
+
+_READ_AHEAD = 2
+"""Threads for each half that make batches while a GPU computes; on the CPU they would only be in its way."""
 
 
 @final
@@ -85,9 +90,13 @@ class DifferentiableSearch:
         checkpoint: file to go on from and to write; the history of candidates is written beside it.
         warm_up: file to keep the supernet in after its warm-up, or to begin from. Objective and limit have no part in a
             warm-up, so that searches that differ in nothing else can share one.
+        device: where the supernet is trained: ``auto`` (the GPU where there is one), ``cpu`` or ``cuda``. The policy
+            stays on the CPU, where its draws decide what is computed: random numbers are the same on any device, and
+            no unit waits for a GPU's. A checkpoint goes on on any device, to the bit on the CPU alone.
 
     Raises:
         NoAnswer: no network is within the limit.
+        NotAvailable: there is no such device here.
         WrongUse: there are fewer than two training images.
     """
 
@@ -101,7 +110,9 @@ class DifferentiableSearch:
         seed: int,
         checkpoint: Path,
         warm_up: Path | None = None,
+        device: str = "cpu",
     ) -> None:
+        self._device = training_device(device)
         objective.refuse_impossible(limit)
         if len(train) < 2:
             raise WrongUse(f"A search needs at least 2 training images, one for each half; got {len(train)}.")
@@ -114,12 +125,14 @@ class DifferentiableSearch:
         self._checkpoint, self._warm_up = checkpoint, warm_up
         self._score_batches = scoring_batches(validation)
         self._history = checkpoint.with_suffix(".trials.jsonl")
+        workers = 0 if self._device == "cpu" else _READ_AHEAD
         self._batches = [
-            Batches(Half(train, first), recipe.batch_size, seed=seed, augment=first == _WEIGHTS) for first in (0, 1)
+            Batches(Half(train, half), recipe.batch_size, seed=seed, augment=half == _WEIGHTS, workers=workers)
+            for half in (_WEIGHTS, _POLICY)
         ]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._supernet = Supernet(objective.space)
+            self._supernet = Supernet(objective.space).to(self._device)
         self._thrift.prepare(self._supernet)
         self._policy = Policy(torch.from_numpy(objective.costs), objective.fixed)
         self._weights_optimizer = torch.optim.SGD(
@@ -155,43 +168,44 @@ class DifferentiableSearch:
         evaluator = self.trained(tell)
         policy = self._policy.probabilities().detach().double().numpy()
         policy /= policy.sum(axis=1, keepdims=True)
-        strategy = ExactFinish(policy, self._objective.costs, self._limit, self._seed, self._objective.fixed)
+        objective, limit = self._objective, self._limit
+        least = self._recipe.least_cost * limit
+        strategy = ExactFinish(policy, objective.costs, limit, self._seed, objective.fixed, least)
 
         def told(trials: Sequence[Trial]) -> None:
             words = Standing.of(trials).words(self._objective, evaluator.words)
             tell("candidates", len(trials), self._recipe.candidates, words)
             watch(trials)
 
-        trials = run(
-            strategy, evaluator.score, self._objective, self._limit, self._recipe.candidates, self._history, tell=told
-        )
-        return best(trials, self._objective, self._limit), trials
+        trials = run(strategy, evaluator.score, objective, limit, self._recipe.candidates, self._history, tell=told)
+        return best(trials, objective, limit), trials
 
     def _train(self, tell: Tell) -> None:
         recipe = self._recipe
         steps = recipe.warm_up_steps + recipe.alternating_steps
         first = self._resume()
-        pictures = self._batches[_WEIGHTS].take(steps, first_step=first)
         alternating = max(0, first - recipe.warm_up_steps)
+        pictures = self._batches[_WEIGHTS].take(steps, first_step=first)
         held_out = self._batches[_POLICY].take(recipe.alternating_steps, first_step=alternating)
         saved_at = time.monotonic()
-        for step, batch in enumerate(pictures, first):
-            self._weights_step(batch, step, steps)
-            if step >= recipe.warm_up_steps:
-                self._policy_step(next(held_out), step)
-            expected = self._objective.format(self._policy.expected_cost().item())
-            tell("supernet", step + 1, steps, f"expected {expected}, limit {self._objective.format(self._limit)}")
-            if step + 1 == recipe.warm_up_steps and self._warm_up is not None:
-                save_checkpoint(self._warm_up, self._weights(), {**self._warm_up_identity(), "step": step + 1})
-            if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
-                self._save(step + 1)
-                saved_at = time.monotonic()
+        with closing(pictures), closing(held_out):  # No thread reads on for a search that was interrupted.
+            for step, batch in enumerate(pictures, first):
+                self._weights_step(batch, step, steps)
+                if step >= recipe.warm_up_steps:
+                    self._policy_step(next(held_out), step)
+                expected = self._objective.format(self._policy.expected_cost().item())
+                tell("supernet", step + 1, steps, f"expected {expected}, limit {self._objective.format(self._limit)}")
+                if step + 1 == recipe.warm_up_steps and self._warm_up is not None:
+                    save_checkpoint(self._warm_up, self._weights(), {**self._warm_up_identity(), "step": step + 1})
+                if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
+                    self._save(step + 1)
+                    saved_at = time.monotonic()
         if not self._checkpoint.exists():
             self._save(steps)  # There was no step to take; the scores that follow need a supernet to belong to.
 
     def _weights_step(self, batch: tuple[Tensor, Tensor], step: int, steps: int) -> None:
         """One step on the weights: of a network drawn uniformly at first, of one drawn from the policy later."""
-        pictures, labels = batch
+        pictures, labels = (each.to(self._device) for each in batch)
         generator = self._generator(_WEIGHTS, step)
         if step < self._recipe.warm_up_steps:
             mixture = uniform_paths(self._policy, generator)
@@ -205,11 +219,11 @@ class DifferentiableSearch:
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
         """One step on the logits, on cross entropy and expected cost."""
-        pictures, labels = batch
+        pictures, labels = (each.to(self._device) for each in batch)
         generator, logits = self._generator(_POLICY, step), self._policy.logits
         paths = self._paths.policy_paths(self._policy, self._temperature(step), generator, self._mixtures)
         scores = self._thrift.scores(self._supernet, pictures, paths.mixture, paths.left_out)
-        loss = self._loss(cross_entropy(scores, labels), paths.expected_cost)
+        loss = self._loss(cross_entropy(scores, labels), paths.expected_cost.to(self._device))
         before = logits.detach().clone()
         logits.grad = torch.autograd.grad(loss, logits)[0]
         self._policy_optimizer.step()
@@ -231,7 +245,7 @@ class DifferentiableSearch:
         sets = [batches.images for batches in (*self._batches, self._score_batches)]
         costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
-        del recipe["candidates"]  # More of them can be asked for later.
+        del recipe["candidates"], recipe["least_cost"]  # More of them, or others, can be asked for later.
         for name in ("paths", "draws", "checkpointing", "channels_last", "bf16"):
             if recipe[name] in (getattr(SearchRecipe, name), "soft"):
                 del recipe[name]  # Checkpoints from before have none of them, and say ``soft`` in place of one.

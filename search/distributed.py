@@ -18,10 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from devices import NotAvailable, unknown_name
-
-DEVICES = ("auto", "cpu", "cuda")
-"""Where a network can be trained; ``auto`` is the GPU where there is one."""
+from search.training_device import training_device
 
 
 @final
@@ -89,7 +86,7 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
     """Meet the other processes that torchrun started, if it did.
 
     Args:
-        device: one of :data:`DEVICES`.
+        device: ``auto``, ``cpu`` or ``cuda``; see ``training_device``.
 
     Yields:
         This process among them, with its device.
@@ -99,7 +96,7 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
         WrongUse: there is no such device.
     """
     local, count = (int(os.environ.get(name, default)) for name, default in (("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")))
-    found = _device(device, local)
+    found = torch.device(training_device(device, local))
     if count == 1:
         yield Ranks(device=str(found))
         return
@@ -140,17 +137,3 @@ def _parallel(network: nn.Module, devices: list[torch.device] | None) -> nn.Modu
     unsent = "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
     made: nn.Module = kind(network, device_ids=devices, **{unsent: False})
     return made
-
-
-def _device(asked: str, local: int) -> torch.device:
-    if asked not in DEVICES:
-        raise unknown_name("device to train on", asked, DEVICES)
-    if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if local >= count:
-        raise NotAvailable(
-            f"Each process needs a GPU of its own; there are {count}, and this would be number {local + 1}. "
-            "Start fewer processes, or give --device cpu."
-        )
-    return torch.device("cuda", local)

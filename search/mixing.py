@@ -27,11 +27,11 @@ Layers = Sequence[nn.Module | None]
 Read = Callable[[int], Tensor]
 """What the candidate of that index reads, (N, channels, height, width)."""
 
-Mix = Callable[[Layers, Read, Tensor, Tensor], Tensor | None]
+Mix = Callable[[Layers, Read, Tensor, Tensor, Tensor], Tensor | None]
 """Mixes candidates; arguments as of ``mixed``."""
 
 
-def mixed(layers: Layers, read: Read, weights: Tensor, left_out: Tensor) -> Tensor | None:
+def mixed(layers: Layers, read: Read, weights: Tensor, left_out: Tensor, known: Tensor | None = None) -> Tensor | None:
     """Weighted sum of what the candidates of a unit write.
 
     The gradient of a weight is the output of its candidate against the loss's gradient, for those of weight 0 as well.
@@ -42,35 +42,45 @@ def mixed(layers: Layers, read: Read, weights: Tensor, left_out: Tensor) -> Tens
         read: what each reads.
         weights: (candidates,) for the whole batch or (N, candidates) for each image; may be wider than ``layers``.
         left_out: True for what is not computed although its weight's gradient may be asked for: (candidates,) or (N,
-            candidates). Its weight must be 0.
+            candidates). Its weight must be 0. On the CPU.
+        known: ``weights`` on the CPU, so that what is computed is decided without waiting for a GPU; ``weights``
+            are asked when None.
 
     Returns:
         What one candidate would write, mixed; None where no layer computes anything.
     """
-    rows, never = weights.reshape(-1, weights.shape[-1]), left_out.reshape(-1, left_out.shape[-1])
-    drawn = rows.detach().ne(0)
+    known = weights.detach().cpu() if known is None else known
+    rows, numbers, never = (each.reshape(-1, each.shape[-1]) for each in (weights, known, left_out))
+    drawn = numbers.ne(0)
     asked = ~drawn & ~never if rows.requires_grad else torch.zeros_like(drawn)
     total: Tensor | None = None
     for index, layer in enumerate(layers):
         for which, graph in ((drawn[:, index], True), (asked[:, index], False)):
-            images = _images(which)
+            images = _images(which, rows.device)
             if images is None or layer is None:
                 continue
             with nullcontext() if graph else torch.no_grad():
                 x = read(index)
                 output = layer(x if _is_everything(images) else x[images])
-            total = _added(total, _weighted(rows, index, images, output), images, len(x))
+            if rows.requires_grad or not bool(numbers[which, index].eq(1).all()):
+                output = _weighted(rows[images, index], output)
+            total = _added(total, output, images, len(x))
     return total
 
 
-def checkpointed(layers: Layers, read: Read, weights: Tensor, left_out: Tensor) -> Tensor | None:
+def checkpointed(
+    layers: Layers, read: Read, weights: Tensor, left_out: Tensor, known: Tensor | None = None
+) -> Tensor | None:
     """``mixed``, of which only the input is kept; the backward pass computes the rest anew (Chen et al., 2016).
 
     Batch-norm statistics are renewed by the first pass only, so that nothing but time and memory tells the difference.
     """
     contexts = partial(_once_and_again, layers)
     output: Tensor | None = checkpoint(
-        mixed, layers, read, weights, left_out, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
+        *(mixed, layers, read, weights, left_out, known),
+        use_reentrant=False,
+        preserve_rng_state=False,
+        context_fn=contexts,
     )
     return output
 
@@ -115,22 +125,19 @@ def _in_usual_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, .
     return tuple(each.contiguous() for each in inputs)
 
 
-def _images(which: Tensor) -> Tensor | slice | None:
+def _images(which: Tensor, device: torch.device) -> Tensor | slice | None:
     """The images that are True in a column of (N,) or, for the whole batch, (1,); None where there are none."""
     if bool(which.all()):
         return slice(None)
-    return which.nonzero().squeeze(1) if bool(which.any()) else None
+    return which.nonzero().squeeze(1).to(device, non_blocking=True) if bool(which.any()) else None
 
 
 def _is_everything(images: Tensor | slice) -> bool:
     return isinstance(images, slice)
 
 
-def _weighted(rows: Tensor, index: int, images: Tensor | slice, output: Tensor) -> Tensor:
-    """Outputs times their weights; where these are 1 and want no gradient, as they are."""
-    own = rows[images, index]
-    if not own.requires_grad and bool(own.eq(1).all()):
-        return output
+def _weighted(own: Tensor, output: Tensor) -> Tensor:
+    """Outputs times their own weights, one for all or one for each image."""
     return own.to(output.dtype).reshape(-1, *(1,) * (output.dim() - 1)) * output
 
 

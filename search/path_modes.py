@@ -48,7 +48,7 @@ class PathMode(abc.ABC):
         Args:
             policy: to draw from.
             temperature: of the Gumbel-Softmax, where it is used.
-            generator: source of the random numbers.
+            generator: source of the random numbers, on the CPU.
             count: how many mixtures: one for each image, or 1 for the whole batch.
         """
 
@@ -113,7 +113,7 @@ class TwoPaths(PathMode):
         pairs = drawn_pairs(policy, generator, count)
         logits = (policy.logits + policy.barred).expand(count, -1, -1).gather(-1, pairs)
         halves = functional.softmax(logits, dim=-1)
-        second = torch.rand(halves.shape[:-1], generator=generator) >= halves[..., 0].detach()
+        second = torch.rand(halves.shape[:-1], generator=generator).to(halves.device) >= halves[..., 0].detach()
         hard = torch.zeros_like(halves)
         hard.scatter_(-1, second.long().clamp_max(halves.shape[-1] - 1).unsqueeze(-1), 1.0)
         gates = hard + (halves - halves.detach())
@@ -149,8 +149,8 @@ def drawn_pairs(policy: Policy, generator: torch.Generator, count: int) -> Tenso
 
 
 def uniform(like: Tensor, generator: torch.Generator, count: int) -> Tensor:
-    """Numbers above 0 and below 1, (count, *like.shape)."""
-    return torch.rand((count, *like.shape), generator=generator).clamp_(1e-10, 1 - 1e-7)
+    """Numbers above 0 and below 1, (count, *like.shape), where ``like`` is."""
+    return torch.rand((count, *like.shape), generator=generator).clamp_(1e-10, 1 - 1e-7).to(like.device)
 
 
 PATH_MODES: Mapping[str, PathMode] = {

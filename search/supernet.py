@@ -45,14 +45,15 @@ class Supernet(nn.Module):
                 candidate whose weight is 0 everywhere is not trained. It is not even computed when the mixture needs
                 no gradient: with one-hot rows this is a single path. When it does, its output is what the gradient
                 of its weight is made of, and is computed without a graph of its own.
+                May be on the CPU whatever the device of the images: there it decides what is computed.
             barred: True for candidates that are not computed, (units, candidates) or (N, units, candidates); their
-                weights must be 0.
+                weights must be 0. On any device.
 
         Returns:
             (N, classes, height, width), or (N, classes) where the space ends with a classifier.
         """
         never = torch.zeros(mixture.shape[-2:], dtype=torch.bool) if barred is None else barred
-        return self.space.wiring.wire(_Mixture(self, mixture, never), images)
+        return self.space.wiring.wire(_Mixture(self, mixture, never, images.device), images)
 
     def pick(self, picks: Sequence[int]) -> nn.Module:
         """One network of the space, sharing its weights with the supernet."""
@@ -111,7 +112,7 @@ class Policy(nn.Module):
 
         Args:
             temperature: of the softmax.
-            generator: source of the Gumbel noise.
+            generator: source of the Gumbel noise, on the CPU, so that the same is drawn wherever the policy is.
             soft: give the softmax itself; otherwise its arg-max as one-hot rows, whose gradient is the softmax's
                 ("straight through").
             images: how many to draw.
@@ -120,6 +121,7 @@ class Policy(nn.Module):
             (images, units, candidates), differentiable in the logits.
         """
         uniform = torch.rand((images, *self.logits.shape), generator=generator).clamp_(1e-10, 1 - 1e-7)
+        uniform = uniform.to(self.logits.device)
         noisy = self.logits + self.barred - torch.log(-torch.log(uniform))
         mixture = functional.softmax(noisy / temperature, dim=-1)
         if soft:
@@ -129,7 +131,7 @@ class Policy(nn.Module):
 
 def uniform_paths(policy: Policy, generator: torch.Generator) -> Tensor:
     """One network drawn uniformly from all that are allowed: one-hot rows, (units, candidates), no gradient."""
-    uniform = torch.rand(policy.logits.shape, generator=generator)
+    uniform = torch.rand(policy.logits.shape, generator=generator).to(policy.logits.device)
     return _one_hot(uniform + policy.barred)
 
 
@@ -207,10 +209,11 @@ class _Path(_Layers):
 class _Mixture(_Layers):
     """All networks: in each unit the sum of what the candidates write, by their weights; see ``search/mixing.py``."""
 
-    def __init__(self, supernet: Supernet, mixture: Tensor, left_out: Tensor) -> None:
+    def __init__(self, supernet: Supernet, mixture: Tensor, left_out: Tensor, device: torch.device) -> None:
         super().__init__(supernet)
         self._candidates = [_members(unit) for unit in supernet.units]
-        self._mix, self._weights, self._left_out = supernet.mix, mixture, left_out
+        self._mix, self._left_out, self._known = supernet.mix, left_out.cpu(), mixture.detach().cpu()
+        self._weights = mixture.to(device)  # Of all units at once: a GPU is waited for when gradients come back.
 
     def row(self, unit: int, read: Tensor) -> Tensor:
         written = self._mixed(unit, self._candidates[unit], lambda _: read)
@@ -223,7 +226,8 @@ class _Mixture(_Layers):
         return self._mixed(unit, layers, read)
 
     def _mixed(self, unit: int, layers: Sequence[nn.Module | None], read: Callable[[int], Tensor]) -> Tensor | None:
-        return self._mix(layers, read, self._weights[..., unit, :], self._left_out[..., unit, :])
+        weights, left_out, known = (each[..., unit, :] for each in (self._weights, self._left_out, self._known))
+        return self._mix(layers, read, weights, left_out, known)
 
 
 def _members(modules: nn.Module) -> list[nn.Module]:

@@ -25,6 +25,7 @@ from paceline.options import (
     TablePrecision,
     TargetName,
     Threads,
+    TrainDevice,
     TrainThreads,
     look_up,
     precision_of,
@@ -67,6 +68,7 @@ def compare(
     options: Options = [],  # noqa: B006 - typer wants a list and hands out a new one
     seed: Seed = 0,
     config: Config = None,
+    device: TrainDevice = "auto",
     train_threads: TrainThreads = None,
     as_json: Json = False,
 ) -> None:
@@ -99,7 +101,7 @@ def compare(
         lookup = look_up(space, writer.table, table)
         beside = {other.name: look_up(other, writer.table, table) for other in others}
         comparing = NetworkComparison(
-            results, lookup, writer, start, plan, images, recipe, out, seed, number_format, beside
+            results, lookup, writer, start, plan, images, recipe, out, seed, number_format, beside, device
         )
         command = shlex.join(["paceline", *sys.argv[1:]])
         comparison = comparing.run(references, command, lambda what, done, of: bar(done, of, "", what), again=again)

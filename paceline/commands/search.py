@@ -17,6 +17,7 @@ from paceline.options import (
     Json,
     Seed,
     TablePrecision,
+    TrainDevice,
     TrainThreads,
     refuse_unwritable,
     use_threads,
@@ -34,7 +35,7 @@ from paceline.search_run import (
     run_plan,
 )
 from paceline.search_scores import EVALUATORS, SUPERNET, TABULAR, Choice, Materials, read_choice
-from search import OBJECTIVES, STRATEGIES, Goal, Recipe, SearchResult
+from search import OBJECTIVES, STRATEGIES, Goal, Recipe, SearchResult, training_device
 
 _DEFAULT_DATA = "scenes"
 
@@ -151,6 +152,7 @@ def search(
         Path | None,
         typer.Option("--tensorboard", help="Folder for scalars: best score, its cost, share within."),
     ] = None,
+    device: TrainDevice = "auto",
     train_threads: TrainThreads = None,
     as_json: Json = False,
 ) -> None:
@@ -174,7 +176,7 @@ def search(
     my_score.py:score --pareto macs,memory --out runs/front.json
     """
     choice = read_choice(evaluator)
-    _refuse_unused(choice, data, config)
+    _refuse_unused(choice, data, config, device)
     recipe = Recipe.read(config)
     wanted = wanted_costs(limits, objective, pareto)
     settings = Settings(space, input_size, classes, precision, data, tables)
@@ -183,7 +185,7 @@ def search(
     chosen = chosen_strategy(strategy, choice, goals, pareto=bool(pareto))
     _refuse_unfit(choice, chosen, warm_up, cache)
     scores = _scores_file(choice, cache, out)
-    materials = Materials(ground, data, recipe, seed, checkpoint_of(out), warm_up, scores)
+    materials = Materials(ground, data, recipe, seed, checkpoint_of(out), warm_up, scores, device)
     plan = Plan(chosen, choice, goals, bool(pareto), budget, materials, out, tensorboard)
     made = plan.made()
     refuse_unwritable(out)
@@ -215,14 +217,18 @@ def _refuse_unfit(choice: Choice, strategy: str, warm_up: Path | None, cache: Pa
         raise WrongUse("A differentiable search keeps its scores with its own supernet. Leave out --cache.")
 
 
-def _refuse_unused(choice: Choice, data: str, config: Path | None) -> None:
-    """Refuse images and recipes where networks are neither trained nor shown any."""
+def _refuse_unused(choice: Choice, data: str, config: Path | None, device: str) -> None:
+    """Refuse a device that is not there; images, recipes and devices where networks are not trained or shown any."""
     if choice.kind == TABULAR and data != _DEFAULT_DATA:
         raise WrongUse(f"{choice.file} has scores for its own images: leave out --data.")
     if config is not None and choice.kind not in (SUPERNET, "train", "naswot"):
         raise WrongUse(
             f"--config says how to train and on how much, and --evaluator {choice.text} does not train. Leave it out."
         )
+    if choice.kind in (SUPERNET, "train"):
+        training_device(device)  # Refuses now, before older files are put away.
+    elif device != "auto":
+        raise WrongUse(f"--device says where to train, and --evaluator {choice.text} does not train. Leave it out.")
 
 
 def _show(result: SearchResult, goals: list[Goal]) -> None:

@@ -71,6 +71,18 @@ class LabelledImages(ABC):
         """
         return self.has_one_class_each or any((self.read(index)[1] != IGNORE).any() for index in range(len(self)))
 
+    def refuse_unlabelled(self) -> None:
+        """Make sure that networks can be scored on them, before hours are spent and not after.
+
+        Raises:
+            WrongUse: nothing counts in any of them.
+        """
+        if not self.has_labels():
+            raise WrongUse(
+                f"{self.name} has no labelled pixel: what is published of a test split often has none. "
+                "Score on another --split, such as val, or choose other --data."
+            )
+
 
 class ClassifiedImages(LabelledImages):
     """One split of a set of images, each of which shows one thing: the class of the whole picture.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import final
@@ -14,6 +13,7 @@ from search.data import LabelledImages, score_of
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.recipe import TrainRecipe
 from search.spaces import Architecture, Space
+from search.training_device import training_device
 
 
 @final
@@ -30,9 +30,12 @@ class TrainedFromScratch(Evaluator):
         seed: of weights, order and augmentation.
         folder: for checkpoints.
         tell: progress of each training: steps done and steps in all.
+        device: where they are trained: ``auto`` (the GPU where there is one), ``cpu`` or ``cuda``. It has no part in
+            the identity of a score, though a GPU's numbers differ in their last digits.
 
     Raises:
-        WrongUse: the space's networks do not tell the classes of these images.
+        NotAvailable: there is no such device here.
+        WrongUse: the space's networks do not tell the classes of these images, or no pixel to score on is labelled.
     """
 
     name = "train"
@@ -46,9 +49,12 @@ class TrainedFromScratch(Evaluator):
         seed: int,
         folder: Path,
         tell: Callable[[int, int], None] = lambda done, steps: None,
+        device: str = "cpu",
     ) -> None:
+        self._device = training_device(device)
         refuse_unfit(space, train)
         refuse_unfit(space, validation)
+        validation.refuse_unlabelled()
         meaning = score_of(validation).meaning
         self.meaning = f"{meaning} on validation images after {recipe.steps} steps of training, 0 to 1"
         self._space, self._train, self._validation = space, train, validation
@@ -63,11 +69,10 @@ class TrainedFromScratch(Evaluator):
         from search.training import score_network, scoring_batches, train_network
 
         network = build_module(self._space.network(Architecture(self._space.name, picks)), seed=self._seed)
+        network = network.to(self._device)
         checkpoint = self._folder / f"{self.digest(picks)}.safetensors"
         train_network(network, self._train, self._recipe, self._seed, checkpoint, self._tell)
         score, _ = score_network(network, scoring_batches(self._validation))
-        if math.isnan(score):
-            raise WrongUse(f"{self._validation.name} has no labelled pixel to score on. Choose other --data.")
         checkpoint.unlink(missing_ok=True)
         return score
 

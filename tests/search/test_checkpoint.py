@@ -155,3 +155,12 @@ def test_an_optimizer_that_has_not_begun_has_nothing_to_save() -> None:
     assert optimizer_tensors("o", optimizer) == {}
     restore_optimizer("o", optimizer, {})
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path: Path) -> None:
+    path = saved(tmp_path / "c.safetensors")
+    before = path.read_bytes()
+    (tmp_path / "c.safetensors.part").mkdir()
+    with pytest.raises(OSError, match=r"c\.safetensors cannot be written"):
+        saved(path)
+    assert path.read_bytes() == before

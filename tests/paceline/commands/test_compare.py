@@ -83,6 +83,18 @@ def test_a_table_from_another_environment_is_refused(
     assert "runtime: dummy there, onnxruntime-cpu here" in ended.err
 
 
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_trained(
+    command: Command, dummy_table: Path, found: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    out = tmp_path / "compared"
+    compare = ("compare", *found, "--table", dummy_table, "--runtime", "dummy", "--out", out)
+    ended = command(*compare, "--device", "cuda")
+    assert ended.status == 3
+    assert "finds no GPU to train on. Give --device cpu" in ended.err
+    assert not out.exists()
+
+
 def test_a_damaged_comparison_is_refused(command: Command, tmp_path: Path) -> None:
     (tmp_path / "compare.json").write_text("{}")
     ended = command("report", tmp_path / "compare.json", "--out", tmp_path / "r.html")

@@ -161,6 +161,27 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_trained(
     assert "--out" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--device", "cuda"), 3, "finds no GPU to train on. Give --device cpu"),
+        (("--device", "cuda", "--evaluator", "train"), 3, "finds no GPU to train on. Give --device cpu"),
+        (("--device", "gpu"), 2, "no device to train on 'gpu'"),
+        (("--device", "cpu", "--evaluator", "synflow"), 2, "--evaluator synflow does not train. Leave it out."),
+    ],
+)
+def test_a_device_that_cannot_train_is_refused_before_anything_is_trained(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], status: int, said: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("search.differentiable.DifferentiableSearch.search", None)
+    macs = ("--objective", "macs", "--limit", "70%", "--out", tmp_path / "found.json")
+    ended = command("search", "--input", "32x64", *macs, *words)
+    assert ended.status == status, ended.err
+    assert said in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_with_a_confidence_the_upper_bound_is_within_the_limit(
     command: Command, dummy_table: Path, quick: Path, tmp_path: Path
 ) -> None:

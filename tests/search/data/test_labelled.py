@@ -69,4 +69,7 @@ def test_images_are_read_until_one_has_labels() -> None:
     assert late.has_labels()
     assert late.reads == [0, 1, 2]
     assert not never.has_labels()
+    late.refuse_unlabelled()
+    with pytest.raises(WrongUse, match=r"late has no labelled pixel.*choose other --data"):
+        never.refuse_unlabelled()
     assert Objects("val", (16, 16), count=1).has_labels()
