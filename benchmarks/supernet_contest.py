@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ class Contest:
         yield "random", {"search_s": 0.0, "steps": 0, **self._trained(drawn, seed, folder)}
 
     def _searched(self, paths: str, steps: int, seed: int, folder: Path) -> dict[str, float]:
-        recipe = SearchRecipe(**{**vars(self.search), "paths": paths, "alternating_steps": steps})
+        recipe = replace(self.search, paths=paths, alternating_steps=steps)
         at = dict[int, float]()
         file = folder / f"{paths}_{steps}_{seed}.safetensors"
         search = DifferentiableSearch(
@@ -107,7 +107,10 @@ def show_networks(contest: Contest, seeds: int) -> None:
         f"{recipe.warm_up_steps} steps on weights alone, then {recipe.alternating_steps} alternating ones of soft; as"
     )
     print("many of two, and as many as take as long as soft's;")
-    print(f"{recipe.candidates} candidates; each network trained {contest.train.steps} steps.")
+    print(
+        f"{recipe.candidates} candidates that cost {recipe.least_cost:.0%} of the limit or more; "
+        f"each network trained {contest.train.steps} steps."
+    )
     scores, seconds = dict[str, list[float]](), "processor seconds" if contest.device == "cpu" else "seconds"
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(seeds):

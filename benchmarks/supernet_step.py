@@ -269,9 +269,13 @@ def _contest(options: argparse.Namespace) -> Contest:
     space = open_space("demo", tuple(options.network_size), len(first.classes))
     objective = Objective.macs(space)
     search = SearchRecipe(
-        warm_up_steps=options.warm_up, alternating_steps=options.steps, candidates=options.candidates, score_images=32
+        warm_up_steps=options.warm_up,
+        alternating_steps=options.steps,
+        candidates=options.candidates,
+        score_images=32,
+        least_cost=0.9,
     )
-    train = TrainRecipe(steps=options.train_steps, images=options.images, test_images=options.images // 4)
+    train = TrainRecipe(steps=options.train_steps, images=options.images, test_images=options.test_images)
     return Contest(objective, objective.limit(options.limit), options.data, search, train, options.device)
 
 
@@ -293,9 +297,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--classes", type=int, default=11, help="of images")
     parser.add_argument("--batch", type=int, default=8, help="images in a step")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="beside soft")
-    parser.add_argument("--rounds", type=int, default=5, help="turns that are timed")
-    parser.add_argument("--repeats", type=int, default=5, help="steps in a turn of ways that draw few paths")
-    parser.add_argument("--memory-steps", type=int, default=5, help="steps whose memory is measured")
+    parser.add_argument("--rounds", type=int, default=3, help="turns that are timed")
+    parser.add_argument("--repeats", type=int, default=3, help="steps in a turn of ways that draw few paths")
+    parser.add_argument("--memory-steps", type=int, default=3, help="steps whose memory is measured")
     parser.add_argument("--memory-of", choices=list(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--data", default="scenes", help="images of the networks: scenes, or a folder")
     parser.add_argument("--network-size", type=int, nargs=2, default=(96, 192), metavar=("HEIGHT", "WIDTH"))
@@ -305,6 +309,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--candidates", type=int, default=8, help="networks that are scored at the end of a search")
     parser.add_argument("--train-steps", type=int, default=150, help="of each network")
     parser.add_argument("--images", type=int, default=160, help="to train on")
+    parser.add_argument("--test-images", type=int, default=100, help="to score trained networks on")
     parser.add_argument("--limit", default="80%", help="MACs, as for paceline search")
     return parser.parse_args()
 
