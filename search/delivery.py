@@ -60,8 +60,9 @@ class Delivery:
     def _said(self) -> Iterator[str]:
         if self.failure is not None:
             yield f"The network could not be measured: {self.failure}"
+            yield "Mend the cause, and measure it again with `--measure --again`."
         elif self.measured is None:
-            yield "The network was not measured whole: `paceline export --measure` does it."
+            yield from self._about_promise()
         elif self.limit_s is None:
             yield f"It takes {in_words(self.measured)}, and was promised to no limit."
         else:
@@ -69,7 +70,18 @@ class Delivery:
         if self.predicted is not None and self.measured is not None:
             yield self._about_prediction(self.predicted, self.measured)
         if self.is_broken and self.failure is None:
-            yield self._advice()
+            advice = self._advice()
+            yield advice if self.verdict == "missed" else f"If it stays above: {advice[0].lower()}{advice[1:]}"
+
+    def _about_promise(self) -> Iterator[str]:
+        yield "The network was not measured whole: `paceline export --measure` does it."
+        if self.predicted is None:
+            return
+        if self.limit_s is None:
+            yield f"Predicted are {in_words(self.predicted)}, and it was promised to no limit."
+            return
+        stands = "within" if self.predicted.mean_s <= self.limit_s else "above"
+        yield f"Predicted are {in_words(self.predicted)}, {stands} the limit of {_ms(self.limit_s)}."
 
     def _about_limit(self, limit_s: float, measured: Interval) -> str:
         margin = 1 - measured.mean_s / limit_s

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from latency import (
 )
 from search.checkpoint import load_checkpoint, restore_module
 from search.comparison import Comparison
+from search.data.batches import DEVIATION, MEAN
 from search.model_card import Accuracy, ShippedFile
 from search.spaces import Architecture, Space, open_space
 from search.trained_network import ENDING, TrainedNetwork
@@ -40,6 +43,8 @@ _SEEDS = (0, 1)
 
 _OTHER_BATCH = 3
 
+_GIVE_OTHERS = "Give the NAME.safetensors that `paceline train` or `paceline compare` left of this network."
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -49,8 +54,8 @@ class Weights:
         module: the network, as it was trained.
         origin: where the weights come from, in words.
         conditions: of the training: seed, steps, rates; empty where they are random.
-        accuracy: what a comparison beside the file says of it; None where nothing does.
-        command: of that comparison, which trained it; empty where there is none.
+        accuracy: what the files beside them say of it; None where nothing does.
+        command: that trained and scored them; empty where it is not known.
     """
 
     module: nn.Module
@@ -58,6 +63,11 @@ class Weights:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     accuracy: Accuracy | None = None
     command: str = ""
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that the training had still to take when they were written; 0 where it was over."""
+        return int(self.conditions.get("steps", 0)) - int(self.conditions.get("step", self.conditions.get("steps", 0)))
 
 
 @dataclass(frozen=True)
@@ -83,15 +93,21 @@ class ExportedOnnx:
         """The largest difference, relative to the outputs."""
         return max(self.differences, key=lambda difference: difference.relative)
 
+    @property
+    def classes_differing(self) -> float:
+        """The largest share of answers with another class on top than torch's, 0 to 1."""
+        return max(difference.classes_differing for difference in self.differences)
+
     def describe(self) -> str:
         """A sentence for the card and the screen."""
         worst, sizes = self.worst, sorted({difference.input_shape for difference in self.differences})
         axes = ", ".join(f"{axis} {size.describe()}" for axis, size in self.shape.ranges.items())
+        differs = f"with another class on top in {self.classes_differing:.2%} of the answers at most"
         return (
             f"ONNX, opset {OPSET}, {self.precision}, {f'open axes: {axes}' if axes else 'fixed size'}; "
             f"{len(self.differences)} inputs of {', '.join('x'.join(map(str, size)) for size in sizes)} differ from "
-            f"torch by {worst.largest:.2g} at most, {worst.relative:.2g} of the largest output, with another class on "
-            f"{worst.classes_differing:.2%} of the pixels (run by {self.checked_by})"
+            f"torch by {worst.largest:.2g} at most, {worst.relative:.2g} of the largest output, {differs} (run by "
+            f"{self.checked_by})"
         )
 
 
@@ -105,28 +121,29 @@ def random_weights(space: Space, architecture: Architecture, seed: int = 0) -> W
 def trained_weights(space: Space, architecture: Architecture, path: Path) -> Weights:
     """A network with the weights that training left in a file.
 
-    Where a ``compare.json`` lies beside the file and knows a network of the file's name and of this architecture, what
-    it says of the accuracy is taken from there.
+    What is known of the accuracy is taken from the files beside it: a ``NAME.train.json`` that is of these very bytes,
+    else a ``compare.json`` that knows a network of the file's name and of this architecture.
 
     Raises:
-        WrongUse: the file is missing or damaged, or its weights belong to another network.
+        WrongUse: the file is missing or damaged, holds no trained weights, or those of another network.
     """
-    if not path.exists():
+    if not path.is_file():
         raise WrongUse(
             f"{path} is not there. `paceline train` and `paceline compare` write NAME.safetensors into --out."
         )
-    tensors, values = load_checkpoint(path)
+    try:
+        tensors, values = load_checkpoint(path)
+    except WrongUse as error:  # Its way out is that of whoever trains.
+        raise WrongUse(f"{path} holds no weights that paceline trained. {_GIVE_OTHERS}") from error
     module = build_module(space.network(architecture))
     # As training has it: weights of one shape fit networks that differ, in dilation for one.
     own = hashlib.sha256(str(module).encode()).hexdigest()[:16]
     if values.get(_PREFIX, own) != own:
-        raise WrongUse(f"{path} holds the weights of another network. Give the file that carries this one's name.")
+        raise WrongUse(f"{path} holds the weights of another network. {_GIVE_OTHERS}")
     try:
         restore_module(_PREFIX, module, tensors)
-    except RuntimeError as error:
-        raise WrongUse(
-            f"{path} does not hold the weights of this network ({error}). Give another --weights."
-        ) from error
+    except RuntimeError as error:  # Torch lists each of hundreds of tensors.
+        raise WrongUse(f"{path} holds other tensors than this network has. {_GIVE_OTHERS}") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     conditions = {name: value for name, value in values.items() if name != _PREFIX}
     known = Weights(module, f"{path.name} (sha256 {digest[:16]})", conditions)
@@ -134,7 +151,13 @@ def trained_weights(space: Space, architecture: Architecture, path: Path) -> Wei
 
 
 def exported_onnx(
-    space: Space, architecture: Architecture, module: nn.Module, precision: str = "fp32", *, dynamic: bool = False
+    space: Space,
+    architecture: Architecture,
+    module: nn.Module,
+    precision: str = "fp32",
+    *,
+    dynamic: bool = False,
+    notes: Mapping[str, str] = {},
 ) -> ExportedOnnx:
     """Export a network, and hold the file's outputs against torch's.
 
@@ -147,6 +170,7 @@ def exported_onnx(
         module: it built, with the weights to export.
         precision: fp32, or fp16 for a file of half precision.
         dynamic: leave open the axes that can be.
+        notes: what the file's metadata shall say beside what follows from the rest, by name.
 
     Raises:
         NoAnswer: an output differs by more than the precision explains, or is not finite.
@@ -155,7 +179,8 @@ def exported_onnx(
     """
     workload = replace(space.network(architecture), precision=precision)
     shape = dynamic_shape(workload) if dynamic else DynamicShape()
-    model = export_dynamic(workload, module, shape) if dynamic else export_onnx(workload, module)
+    bare = export_dynamic(workload, module, shape) if dynamic else export_onnx(workload, module)
+    model = _with_notes(bare, {**notes, **_known_notes(space, architecture, precision, shape)})
     runner, name = OnnxRunner(model), input_names(workload)[0]
     differences = tuple(
         output_difference(runner, reference, name, x, half=precision == "fp16")
@@ -163,14 +188,19 @@ def exported_onnx(
     )
     found = ExportedOnnx(model, precision, shape, differences, runner.name)
     tolerance = TOLERANCES[precision]
-    if failed := [difference for difference in differences if not difference.is_within(tolerance)]:
-        raise NoAnswer(
-            f"The ONNX file does not compute what torch does: on an input of {failed[0].input_shape} outputs differ by "
-            f"{failed[0].largest:.3g}, {failed[0].relative:.3g} of the largest one, where {tolerance:g} are allowed. "
-            + ("Half precision may be too coarse for these weights: ship fp32." if precision == "fp16" else "")
-            + " If outputs are not finite, the training diverged."
-        )
+    for difference in differences:
+        if not difference.is_within(tolerance):
+            raise NoAnswer(_why_not(difference, tolerance, precision))
     return found
+
+
+def _why_not(difference: OutputDifference, tolerance: float, precision: str) -> str:
+    coarse = "Half precision may be too coarse for these weights: ship fp32. " if precision == "fp16" else ""
+    return (
+        f"The ONNX file does not compute what torch does: on an input of {difference.input_shape} outputs differ by "
+        f"{difference.largest:.3g}, {difference.relative:.3g} of the largest one, where rounding explains "
+        f"{difference.allowed(tolerance):.2g}. {coarse}If outputs are not finite, the training diverged."
+    )
 
 
 def shipped(folder: Path, name: str, content: bytes, what: str) -> ShippedFile:
@@ -186,6 +216,27 @@ def engine_words(engine: BuiltEngine, input_size: tuple[int, int]) -> str:
         f"engine of {engine.built_by} for batch 1 at {input_size[0]}x{input_size[1]}, {engine.precision}; it runs on "
         f"{engine.device} or its like, with that version only; its outputs were not compared"
     )
+
+
+def _known_notes(space: Space, architecture: Architecture, precision: str, shape: DynamicShape) -> dict[str, str]:
+    """What whoever has only the file needs to use it, and to build the network again."""
+    return {
+        "space": space.name,
+        "architecture": " ".join(space.names(architecture)),
+        "input_size": "x".join(map(str, space.input_size)),
+        "mean": json.dumps(MEAN),
+        "deviation": json.dumps(DEVIATION),
+        "precision": precision,
+        **{f"open_{axis}": size.describe() for axis, size in shape.ranges.items()},
+    }
+
+
+def _with_notes(model: bytes, notes: Mapping[str, str]) -> bytes:
+    """The model with metadata, which ONNX Runtime gives as ``get_modelmeta().custom_metadata_map``."""
+    onnx = import_module("onnx")
+    parsed = onnx.load_from_string(model)
+    onnx.helper.set_model_props(parsed, dict(notes))
+    return bytes(parsed.SerializeToString())
 
 
 def _trials(
@@ -204,12 +255,13 @@ def _trials(
 
 
 def _other_sizes(size: tuple[int, int], shape: DynamicShape) -> Sequence[tuple[int, int]]:
-    """A smaller one that is not round, the least one, and one that differs along one axis only."""
+    """One smaller and one larger that are not round, the least one, and one that differs along one axis only."""
     if not {"height", "width"} <= set(shape.ranges):
         return ()
     least = tuple(shape.ranges[axis].least for axis in ("height", "width"))
     between = tuple((low + side) // 2 | 1 for low, side in zip(least, size, strict=True))
-    wanted = dict.fromkeys([(between[0], between[1]), (least[0], least[1]), (size[0], between[1])])
+    larger = size[0] + 3, size[1] + 6
+    wanted = dict.fromkeys([(between[0], between[1]), larger, (least[0], least[1]), (size[0], between[1])])
     ranges = shape.ranges["height"], shape.ranges["width"]
     return [both for both in wanted if both != size and both[0] in ranges[0] and both[1] in ranges[1]]
 
@@ -236,25 +288,33 @@ def _renew_statistics(module: nn.Module, space: Space) -> None:
 
 
 def _with_accuracy(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights:
-    """With what the files say of them that they lie beside: the comparison's, else that of the training alone."""
-    path = file.with_name("compare.json")
-    if not path.exists():
-        return _with_training(weights, file, names)
-    comparison = Comparison.read(path)
-    for network in comparison.networks:
-        if (network.name, network.architecture) == (file.stem, names) and network.miou is not None:
-            steps, by_class = network.trained_steps, network.class_iou or {}
-            accuracy = Accuracy(network.miou, by_class, comparison.data, steps)
-            return replace(weights, accuracy=accuracy, command=comparison.commands[-1] if comparison.commands else "")
-    return _with_training(weights, file, names)
+    """With what the files beside them say: that of the training, which knows these bytes, else the comparison's."""
+    return _with_training(weights, file, names) or _with_comparison(weights, file, names) or weights
 
 
-def _with_training(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights:
+def _with_training(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights | None:
     path = file.with_suffix(ENDING)
     if not path.exists():
-        return weights
+        return None
     trained = TrainedNetwork.read(path)
     if trained.architecture != names or trained.weights_sha256 != hashlib.sha256(file.read_bytes()).hexdigest():
-        return weights
-    accuracy = Accuracy(trained.score, trained.class_score, trained.data, trained.steps)
+        return None
+    accuracy = Accuracy(
+        trained.score, trained.class_score, trained.data, trained.steps, trained.measure, trained.class_names
+    )
     return replace(weights, accuracy=accuracy, command=trained.command)
+
+
+def _with_comparison(weights: Weights, file: Path, names: tuple[str, ...]) -> Weights | None:
+    path = file.with_name("compare.json")
+    if not path.exists():
+        return None
+    comparison = Comparison.read(path)
+    steps = weights.conditions.get("step")
+    for network in comparison.networks:
+        known = (network.name, network.architecture, network.trained_steps)
+        if known == (file.stem, names, steps) and network.miou is not None:
+            by_class = network.class_iou or {}
+            accuracy = Accuracy(network.miou, by_class, comparison.data, network.trained_steps, comparison.measure)
+            return replace(weights, accuracy=accuracy, command=comparison.commands[-1] if comparison.commands else "")
+    return None

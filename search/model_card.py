@@ -14,6 +14,9 @@ from search.delivery import Delivery, in_words
 
 SCHEMA = 1
 
+_SOURCES: Mapping[str, str] = {"roofline": "estimated"}
+"""Sources whose names are no words for what was done."""
+
 
 @dataclass(frozen=True)
 class ShippedFile:
@@ -37,16 +40,24 @@ class Accuracy:
     """How good a network is.
 
     Attributes:
-        miou: mean intersection over union, 0 to 1.
+        miou: mean intersection over union, or what ``measure`` says, 0 to 1.
         class_iou: the same by class, for those that occur.
         data: what it was trained and scored on, in words.
         trained_steps: optimiser steps.
+        measure: what the score is called: ``mIoU``, or ``accuracy`` of a network that tells the class of a picture.
+        class_names: all classes in the order of the outputs; empty where it is not known.
     """
 
     miou: float
     class_iou: Mapping[str, float]
     data: str
     trained_steps: int
+    measure: str = "mIoU"
+    class_names: Sequence[str] = ()
+
+    def names_of(self, classes: int) -> tuple[str, ...]:
+        """The names of so many classes in the order of the outputs, where they are known; else nothing."""
+        return next((tuple(names) for names in (self.class_names, self.class_iou) if len(names) == classes), ())
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,10 @@ class ModelCard:
         commands: that led here, the first one first.
         versions: of what made the files.
         caveats: what whoever uses it has to know, a sentence each.
+        limits: all limits of the search by title (``latency on xavier``), where there were several.
+        confidence: how sure the search was to be within a limit on latency, 0.5 to 1; None where it took the best
+            single number.
+        open_axes: sizes that the ONNX files take, in words, by axis; the others are fixed.
     """
 
     name: str
@@ -94,13 +109,22 @@ class ModelCard:
     commands: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     caveats: Sequence[str] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+    open_axes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the outputs, in their order; empty where they are not known."""
+        return () if self.accuracy is None else self.accuracy.names_of(self.classes)
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain values; None where a number is not known."""
         values = asdict(self)
         values["delivery"] |= {"verdict": self.delivery.verdict, "sentences": self.delivery.sentences()}
         normalisation = {"mean": MEAN, "deviation": DEVIATION, "order": "RGB, of values from 0 to 1"}
-        known: dict[str, Any] = _known({"schema": SCHEMA, **values, "normalisation": normalisation})
+        more = {"normalisation": normalisation, "class_names": self.class_names}
+        known: dict[str, Any] = _known({"schema": SCHEMA, **values, **more})
         return known
 
     def write(self, folder: Path) -> tuple[Path, Path]:
@@ -131,23 +155,31 @@ class ModelCard:
 
     def _facts(self) -> list[str]:
         height, width = self.input_size
-        limit = "none" if self.objective is None or self.limit is None else format_cost(self.objective, self.limit)
         rows = [
             ("space", f"{self.space} at {height}x{width}, {self.classes} classes"),
             ("MACs", f"{self.macs:,}".replace(",", " ")),
             ("parameters", f"{self.parameters:,}".replace(",", " ")),
             ("searched on", self.objective or "nothing"),
-            ("limit of the search", limit),
+            ("limit of the search", self._limit()),
             ("weights", self.weights),
             ("made at", self.created_at),
         ]
         return _table(("what", ""), rows)
 
+    def _limit(self) -> str:
+        if self.objective is None or self.limit is None:
+            return "none"
+        limits = self.limits or {self.objective: self.limit}
+        words = [format_cost(title.partition(" ")[0], limit) for title, limit in limits.items()]
+        if self.limits:
+            words = [f"{title}: {said}" for title, said in zip(limits, words, strict=True)]
+        sure = "" if self.confidence is None else f", with a confidence of {self.confidence:.4g}"
+        return f"{', '.join(words)}{sure}"
+
     def _delivered(self) -> list[str]:
         delivery = self.delivery
-        predicted = (
-            "-" if delivery.predicted is None else f"{in_words(delivery.predicted)}, from {delivery.source} blocks"
-        )
+        source = _SOURCES.get(delivery.source, delivery.source)
+        predicted = "-" if delivery.predicted is None else f"{in_words(delivery.predicted)}, from {source} blocks"
         rows = [
             ("device", delivery.device or "-"),
             ("number format", self.precision),
@@ -160,19 +192,26 @@ class ModelCard:
     def _accuracy(self) -> list[str]:
         found = self.accuracy
         if found is None:
-            return ["Not known: `paceline compare` trains and scores."]
-        rows = [(name, f"{iou:.3f}") for name, iou in found.class_iou.items()]
-        said = f"mIoU {found.miou:.3f} after {found.trained_steps} steps; {found.data}."
-        return [said, "", *_table(("class", "IoU"), rows)]
+            return ["Not known: `paceline train` and `paceline compare` train and score."]
+        rows = [(name, f"{share:.3f}") for name, share in found.class_iou.items()]
+        said = f"{found.measure} {found.miou:.3f} after {found.trained_steps} steps; {found.data}."
+        return [said, "", *_table(("class", found.measure.removeprefix("m")), rows)]
 
     def _files(self) -> list[str]:
         rows = [(f.name, f.what, f"{f.size_bytes} bytes", f"`{f.sha256[:16]}`") for f in self.files]
         return _table(("file", "what", "size", "sha256 begins"), rows)
 
     def _use(self) -> Iterator[str]:
-        yield "- `input_0`, (batch, 3, height, width): red, green and blue from 0 to 1, from which the mean "
-        yield f"  {', '.join(map(str, MEAN))} is taken off, divided by {', '.join(map(str, DEVIATION))} (ImageNet's)."
-        yield "- `output`: a score for each class, in the order of the data's classes; the highest is the answer."
+        fixed = {"batch": "1", **dict(zip(("height", "width"), map(str, self.input_size), strict=True))}
+        sizes = ", ".join(f"{axis} {size}" for axis, size in {**fixed, **self.open_axes}.items())
+        yield f"- `input_0`, (batch, 3, height, width) with {sizes}: red, green and blue from 0 to 1, from which the"
+        mean, deviation = (", ".join(map(str, numbers)) for numbers in (MEAN, DEVIATION))
+        yield f"  mean {mean} is taken off, divided by {deviation} (ImageNet's)."
+        yield "- `output`: a score for each class; the highest is the answer."
+        yield "- Both are float32, and float16 in files of half precision."
+        if self.class_names:
+            yield f"- Classes from 0 on: {', '.join(self.class_names)}."
+        yield "- The ONNX files have the same in their metadata."
 
 
 def _listed(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:

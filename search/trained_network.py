@@ -40,6 +40,7 @@ class TrainedNetwork:
         processes: that trained it together.
         device: what they trained on: ``cpu`` or ``cuda``.
         command: the command line.
+        class_names: all classes in the order of the network's outputs; empty where nobody noted them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TrainedNetwork:
     processes: int = 1
     device: str = "cpu"
     command: str = ""
+    class_names: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -87,6 +89,7 @@ class TrainedNetwork:
                 raise WrongUse(f"{path} has schema {schema}, this paceline reads {SCHEMA}. Train again.")
             values["input_size"] = tuple(values["input_size"])
             values["architecture"] = tuple(values["architecture"])
+            values["class_names"] = tuple(values.get("class_names", ()))
             return TrainedNetwork(**values)
         except OSError as error:
             raise WrongUse(f"{path} cannot be read ({error.strerror}). `paceline train --out` writes one.") from error

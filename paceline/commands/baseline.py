@@ -11,8 +11,26 @@ from typing import Annotated
 import typer
 
 from devices import NoAnswer, WrongUse, find_target, unknown_name
-from latency import Measurement, SamplingPlan, Workload, is_estimated, operator_of
-from lut import Progress, Table, TableWriter, appending, fill
+from latency import (
+    Measurement,
+    SamplingPlan,
+    Workload,
+    estimated_target,
+    is_estimated,
+    open_roofline,
+    operator_of,
+    roofline_environment,
+)
+from lut import (
+    Progress,
+    Table,
+    TableWriter,
+    Unmeasured,
+    appending,
+    fill,
+    measurable,
+    refuse_other_environment,
+)
 from paceline.options import (
     Classes,
     InputSize,
@@ -57,7 +75,9 @@ def baseline(
     limit: Annotated[
         str | None, typer.Option("--limit", help="Most it may cost: 30ms of latency, or 45M MACs. (default: as --like)")
     ] = None,
-    objective: Annotated[str, typer.Option("--objective", help="What --limit is on: latency or macs.")] = "latency",
+    objective: Annotated[
+        str | None, typer.Option("--objective", help="What --limit is on: latency or macs. (default: latency)")
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option("--table", help="Latency table, which what is measured is added to. Needed for latency."),
@@ -78,7 +98,8 @@ def baseline(
     """Make MobileNetV2 for segmentation, as wide as a limit lets it be, with the decoder of the SqueezeNAS spaces.
 
     On latency, some widths are measured whole on the table's device until the widest within the limit is found, then
-    the blocks of that one. With a table that was estimated from peak figures, and on MACs, nothing is measured.
+    the blocks of that one. With a table that was estimated from peak figures, widths are estimated in the same way and
+    added to it; on MACs nothing is measured.
 
     `paceline compare` takes the file beside those of searches, and trains, exports and measures it the same way.
 
@@ -87,31 +108,35 @@ def baseline(
     refuse_unwritable(out)
     model = None if like is None else SearchResult.read(like)
     size, count = _conditions(model, input_size, classes)
-    name, most = _limit(model, objective, limit, size, count)
-    if name not in _OBJECTIVES:
-        raise unknown_name("objective", name, _OBJECTIVES)
+    name, most = _limit(model, objective, limit, width, size, count)
     if width is None and most is None:
         raise WrongUse("How wide? Give --width, or --limit, or --like a network that was searched under a limit.")
-    if name == "macs" or table is None:
-        if name == "latency" and width is None:
-            raise WrongUse("A limit on latency needs --table: what is measured is kept there.")
+    if table is None and name == "latency" and width is None:
+        raise WrongUse("A limit on latency needs --table: what is measured is kept there.")
+    if table is None or name == "macs":
         made = _by_macs(width, most, size, count)
+        name, most = "macs", most if name == "macs" else None
     else:
         estimated = any(map(is_estimated, Table.read(table).environments()))
         place = None if estimated else measuring_place(find_target(target), runtime, threads, options)
         made = _by_latency(width, most, size, count, table, precision, place, rounds)
-    result = _result(out, made, "macs" if table is None else name, most, size, count)
+    result = _result(out, made, name, most, size, count)
     result.write(out)
     if as_json:
         show_json(result.to_json())
     else:
-        print(f"{result.name}: {made.space.name}, {format_cost(result.objective, made.cost)}")
+        print(f"{result.name}: {made.space.name}, {format_cost(name, made.cost)}{_beside_limit(name, made, most)}")
 
 
 def _conditions(
     model: SearchResult | None, input_size: tuple[int, int] | None, classes: int | None
 ) -> tuple[tuple[int, int], int]:
     """Input size and classes: typed, or those of the network that it shall be like."""
+    if model is not None and model.open()[0].tap is None:
+        raise WrongUse(
+            f"{model.name} tells the class of a picture, and the baseline that of each pixel: they cannot be compared. "
+            "Give --like a network for segmentation."
+        )
     size = input_size or (None if model is None else model.input_size)
     count = classes or (None if model is None else model.classes)
     if size is None or count is None:
@@ -120,14 +145,44 @@ def _conditions(
 
 
 def _limit(
-    model: SearchResult | None, objective: str, typed: str | None, size: tuple[int, int], classes: int
+    model: SearchResult | None,
+    objective: str | None,
+    typed: str | None,
+    width: float | None,
+    size: tuple[int, int],
+    classes: int,
 ) -> tuple[str, float | None]:
     """What the limit is on, and the limit in seconds or MACs: typed, or that of the network that it shall be like."""
+    name = objective or _OBJECTIVES[0]
+    if name not in _OBJECTIVES:
+        raise unknown_name("objective", name, _OBJECTIVES)
     if typed is None:
-        return (objective, None) if model is None else (model.objective, model.limit)
-    if objective == "latency":
-        return objective, seconds(typed)
-    return objective, Objective.macs(mobilenetv2_of_width(1.0, size, classes)[0]).limit(typed)
+        return (name, None) if model is None else _limit_of(model, objective, width)
+    if width is not None:
+        raise WrongUse("A width is typed, or the most that a limit allows: give --width or --limit.")
+    if name == "latency":
+        return name, seconds(typed)
+    return name, Objective.macs(mobilenetv2_of_width(1.0, size, classes)[0]).limit(typed)
+
+
+def _limit_of(model: SearchResult, objective: str | None, width: float | None) -> tuple[str, float | None]:
+    """What a searched network was limited in, and its limit, if one that a baseline can have."""
+    if objective is not None and objective != model.objective:
+        raise WrongUse(f"{model.name} was searched on {model.objective}: give --limit with --objective {objective}.")
+    fits = model.objective in _OBJECTIVES and len(model.limits) < 2  # Several are named there, and one of a device.
+    if not fits and width is None:
+        limited = " and ".join(model.limits or [model.objective])
+        raise WrongUse(
+            f"{model.name} was searched under limits on {limited}, and a baseline has one, on latency or macs. Say "
+            "which with --objective and --limit."
+        )
+    return (model.objective, model.limit) if fits else (objective or _OBJECTIVES[0], None)
+
+
+def _beside_limit(name: str, made: Baseline, limit: float | None) -> str:
+    if limit is None:
+        return ""
+    return f", {'within' if made.cost <= limit else 'above'} the limit of {format_cost(name, limit)}"
 
 
 def _by_macs(width: float | None, limit: float | None, size: tuple[int, int], classes: int) -> Baseline:
@@ -154,8 +209,9 @@ def _by_latency(
 
         def cost(space: Space, architecture: Architecture) -> float:
             if place is None:
+                _estimate(writer, space)
                 return look_up(space, writer.table, path).estimate(architecture.picks).mean_s
-            return _measured_s(writer, place, space.network(architecture), rounds)
+            return _measured_s(writer, place, space, architecture, rounds)
 
         if width is not None:
             space, architecture = mobilenetv2_of_width(width, size, classes, precision)
@@ -164,13 +220,25 @@ def _by_latency(
             assert limit_s is not None, "there is a width or a limit"
             made = widest_mobilenetv2(limit_s, cost, size, classes, precision)
         if place is not None:
-            _fill(writer, place, made.space.workloads(), SamplingPlan().with_rounds(rounds))
+            plan = SamplingPlan().with_rounds(rounds)
+            _fill(writer, place, made.space.workloads(), plan, f"blocks of {made.space.name}")
         return made
 
 
-def _measured_s(writer: TableWriter, place: Place, network: Workload, rounds: int) -> float:
+def _estimate(writer: TableWriter, space: Space) -> None:
+    """Add what a table of estimates lacks of a space."""
+    known = writer.table.environment()
+    target = find_target(estimated_target(known))
+    refuse_other_environment(writer.table, roofline_environment(target))  # Its peaks may be others by now.
+    blocks = [w for w in measurable(space.workloads()) if not writer.table.is_known(w, known)]
+    roofline = open_roofline(target, space.workloads()[0].precision)
+    writer.add_estimates([Unmeasured(block, known, roofline.estimate(block)) for block in blocks])
+
+
+def _measured_s(writer: TableWriter, place: Place, space: Space, architecture: Architecture, rounds: int) -> float:
     plan = WHOLE_NETWORK_PLAN.with_rounds(min(rounds, WHOLE_NETWORK_PLAN.most_bursts))
-    _fill(writer, place, [network], plan)
+    network = space.network(architecture)
+    _fill(writer, place, [network], plan, space.name)
     outcome = writer.table.outcome(network, writer.table.environment())
     if not isinstance(outcome, Measurement):
         reason = "" if outcome is None else f": {outcome.stage}: {outcome.reason}"
@@ -178,11 +246,11 @@ def _measured_s(writer: TableWriter, place: Place, network: Workload, rounds: in
     return outcome.time_s
 
 
-def _fill(writer: TableWriter, place: Place, workloads: Sequence[Workload], plan: SamplingPlan) -> None:
+def _fill(writer: TableWriter, place: Place, workloads: Sequence[Workload], plan: SamplingPlan, what: str) -> None:
     def tell(progress: Progress) -> None:
         bar(progress.done, progress.wanted)
 
-    with place.starts() as start, progress_bar("measuring") as bar:
+    with place.starts() as start, progress_bar(f"measuring {what}") as bar:
         fill(writer, start, workloads, plan, tell=tell)
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import platform
+import glob
 import shlex
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devices import NotAvailable, WrongUse, find_target
+from devices import NotAvailable, WrongUse, find_target, unknown_name
 from latency import (
+    PRECISION_BYTES,
+    BuiltEngine,
+    Estimate,
     Failure,
     Measurement,
     Missing,
@@ -23,10 +23,9 @@ from latency import (
     build_engine,
     is_estimated,
     nothing_measured,
-    operator_of,
 )
 from lut import Lookup, Progress, Table, appending, fill
-from paceline.commands.show import open_network
+from paceline.commands.shipment import Shipment, card_of, caveats_of, notes_of, open_shipment
 from paceline.options import (
     Classes,
     InputSize,
@@ -39,21 +38,19 @@ from paceline.options import (
     TargetName,
     Threads,
     look_up,
+    place_words,
     precision_of,
+    refuse_unwritable,
 )
 from paceline.place import Place, measuring_place
 from paceline.screen import progress_bar, say, seconds, show_json
 from search import (
-    BY_HAND,
-    PUBLISHED,
     WHOLE_NETWORK_PLAN,
-    Architecture,
     Delivery,
+    ExportedOnnx,
     Interval,
     ModelCard,
-    SearchResult,
     ShippedFile,
-    Space,
     Weights,
     engine_words,
     exported_onnx,
@@ -70,7 +67,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder for NAME.onnx, NAME.card.md and what else is made.")],
     weights: Annotated[
         Path | None,
-        typer.Option("--weights", help="NAME.safetensors that `paceline compare` left in its --out. (default: random)"),
+        typer.Option(
+            "--weights",
+            help="NAME.safetensors that `paceline train` or `paceline compare` left in its --out. (default: random)",
+        ),
     ] = None,
     dynamic: Annotated[
         bool,
@@ -116,103 +116,126 @@ def export(
     """
     read = None if table is None else Table.read(table)
     number_format = precision or "fp32" if read is None else precision_of(read, precision)
-    found = _opened(network, input_size, classes)
+    if number_format not in PRECISION_BYTES:
+        raise unknown_name("number format", number_format, PRECISION_BYTES)
+    found = open_shipment(network, input_size, classes)
+    refuse_unwritable(out / f"{found.name}.card.md")
+    place = None
+    if not measure:
+        _refuse_idle(target, runtime, options, again=again)
+    else:
+        place = _place(read, table, target, runtime, threads, options)
+    delivery = Delivery(limit_s=found.limit_on(table) if limit is None else limit)
+    if read is not None and table is not None:  # What it lacks is said before anything takes long.
+        _look_up(found, read, table, number_format)
     loaded = (
         random_weights(found.space, found.architecture, seed)
         if weights is None
         else trained_weights(found.space, found.architecture, weights)
     )
-    files = _onnx_files(found, loaded, number_format, out, dynamic=dynamic)
-    delivery = Delivery(limit_s=found.limit_s if limit is None else limit)
+    models = _onnx_models(found, loaded, delivery, number_format, dynamic=dynamic)
     if table is not None:
-        if measure:
-            _refuse_estimated(table)
-            place = measuring_place(find_target(target), runtime, threads, options)
+        if place is not None:
             _measure(found, table, number_format, place, rounds, again=again)
         delivery = _delivery(found, table, number_format, delivery)
-    elif measure:
-        raise WrongUse("What is measured is kept in a table, beside what was promised: give --table.")
-    built, lacking = (None, "") if engine is False else _engine_file(found, loaded, number_format, out)
+    built, lacking = (None, "") if engine is False else _engine(found, loaded, number_format)
     if engine and built is None:
         raise NotAvailable(f"No TensorRT engine can be built here: {lacking}")
-    shipping = [*files, *([] if built is None else [built])]
-    card = _card(found, loaded, delivery, number_format, shipping, dynamic=dynamic)
-    paths = card.write(out)
+    card = card_of(found, loaded, delivery, number_format, models)
+    # Nothing is written before all is well, so that the card is of the files that it lies beside.
+    card = replace(card, files=_write(found, models, built, out), caveats=caveats_of(card, found, loaded, models))
+    path, _ = card.write(out)
+    _say_what_is_left(card, out)
     if as_json:
         show_json(card.to_json())
     else:
-        _show(card, paths[0], lacking)
+        _show(card, path, lacking)
     if delivery.is_broken:
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A network, opened in single precision, and the search that it comes from if it does."""
-
-    name: str
-    space: Space
-    architecture: Architecture
-    result: SearchResult | None
-
-    @property
-    def limit_s(self) -> float | None:
-        """The limit on its latency that it was searched under."""
-        return self.result.limit if self.result is not None and self.result.objective == "latency" else None
-
-    def at(self, precision: str) -> Space:
-        """Its space in another number format."""
-        if self.result is not None:
-            return self.result.open(precision)[0]
-        return open_network(self.name, self.space.input_size, self.space.classes, precision)[0]
+def _refuse_idle(target: str, runtime: str | None, options: Sequence[str], *, again: bool) -> None:
+    """Refuse options that say how to measure, where nothing is."""
+    given = {"--target": target != "local", "--runtime": runtime, "--option": options, "--again": again}
+    if idle := [name for name, value in given.items() if value]:
+        raise WrongUse(f"Nothing is measured without --measure: add it, or leave out {' and '.join(idle)}.")
 
 
-def _opened(network: str, input_size: tuple[int, int] | None, classes: int | None) -> _Found:
-    space, architecture = open_network(network, input_size, classes)
-    if network in PUBLISHED:
-        return _Found(network, space, architecture, None)
-    result = SearchResult.read(Path(network))
-    return _Found(result.name, space, architecture, result)
+def _place(
+    read: Table | None, path: Path | None, target: str, runtime: str | None, threads: int, options: Sequence[str]
+) -> Place:
+    """Where the network is measured: as the table was filled, as far as that can be told from here."""
+    if read is None or path is None:
+        raise WrongUse("What is measured is kept in a table, beside what was promised: give --table.")
+    if any(map(is_estimated, read.environments())):
+        raise WrongUse(
+            "The table was estimated from peak figures, and nothing was measured for it. Leave --measure out, or give "
+            "a table that was measured."
+        )
+    device = find_target(target)
+    filled = read.environment()
+    if filled.runtime.name != (runtime or device.runtime):
+        words = shlex.join(place_words(filled, path))
+        raise WrongUse(f"{path} was filled with {words}. Give the same, beside --measure.")
+    return measuring_place(device, runtime, threads, options)
 
 
-def _onnx_files(found: _Found, weights: Weights, precision: str, out: Path, *, dynamic: bool) -> list[ShippedFile]:
-    files = list[ShippedFile]()
+def _look_up(found: Shipment, read: Table, path: Path, precision: str) -> tuple[Lookup, Estimate]:
+    """The latencies of the network's space, and what they come to for the network."""
+    lookup = look_up(found.at(precision), read, path)
+    return lookup, lookup.estimate(found.architecture.picks)
+
+
+def _onnx_models(
+    found: Shipment, weights: Weights, delivery: Delivery, precision: str, *, dynamic: bool
+) -> dict[str, ExportedOnnx]:
+    """What the ONNX files hold, by their names."""
+    models, notes = dict[str, ExportedOnnx](), notes_of(found, weights, delivery)
     for number_format, ending in (("fp32", ""), ("fp16", ".fp16")):
         if number_format not in ("fp32", precision):
             continue
         try:
-            onnx = exported_onnx(found.space, found.architecture, weights.module, number_format, dynamic=dynamic)
+            onnx = exported_onnx(
+                found.space, found.architecture, weights.module, number_format, dynamic=dynamic, notes=notes
+            )
         except ValueError as error:
             raise WrongUse(f"{error}. Ship it in fp32.") from error
         name = f"{found.name}{ending}.onnx"
         say(f"{name}: {onnx.describe()}")
         for axis, reason in onnx.shape.refused.items():
             say(f"{name}: {axis} stays fixed, because {reason}")
-        files.append(shipped(out, name, onnx.model, onnx.describe()))
-    return files
+        models[name] = onnx
+    return models
 
 
-def _engine_file(found: _Found, weights: Weights, precision: str, out: Path) -> tuple[ShippedFile | None, str]:
-    """The engine's file; or why there is none."""
+def _engine(found: Shipment, weights: Weights, precision: str) -> tuple[BuiltEngine | None, str]:
+    """An engine; or why there is none."""
     try:
         engine = build_engine(found.at(precision).network(found.architecture), weights.module)
     except ProfilingError as error:
         return None, str(error)
-    if isinstance(engine, Missing):
-        return None, f"{engine.reason}. {engine.remedy}"
-    words = engine_words(engine, found.space.input_size)
-    return shipped(out, f"{found.name}.{precision}.engine", engine.plan, words), ""
+    return (None, f"{engine.reason}. {engine.remedy}") if isinstance(engine, Missing) else (engine, "")
 
 
-def _refuse_estimated(table: Path) -> None:
-    if any(map(is_estimated, Table.read(table).environments())):
-        raise WrongUse(
-            f"{table} was estimated from peak figures, and nothing was measured for it. Leave --measure out, or give a "
-            "table that was measured."
-        )
+def _write(
+    found: Shipment, models: Mapping[str, ExportedOnnx], engine: BuiltEngine | None, out: Path
+) -> list[ShippedFile]:
+    files = [shipped(out, name, onnx.model, onnx.describe()) for name, onnx in models.items()]
+    if engine is not None:
+        words = engine_words(engine, found.space.input_size)
+        files.append(shipped(out, f"{found.name}.{engine.precision}.engine", engine.plan, words))
+    return files
 
 
-def _measure(found: _Found, table: Path, precision: str, place: Place, rounds: int, *, again: bool) -> None:
+def _say_what_is_left(card: ModelCard, out: Path) -> None:
+    """Name the files of an earlier export of the network, which this card says nothing of."""
+    kinds = (".onnx", ".fp16.onnx", ".*.engine")
+    there = {path.name for kind in kinds for path in out.glob(f"{glob.escape(card.name)}{kind}")}
+    if old := sorted(there - {file.name for file in card.files}):
+        say(f"{out} has {' and '.join(old)} of an earlier export, of which the card says nothing. Remove what is old.")
+
+
+def _measure(found: Shipment, table: Path, precision: str, place: Place, rounds: int, *, again: bool) -> None:
     """Measure the whole network, and keep it in the table."""
     workload = found.at(precision).network(found.architecture)
     plan = WHOLE_NETWORK_PLAN.with_rounds(rounds)
@@ -224,12 +247,12 @@ def _measure(found: _Found, table: Path, precision: str, place: Place, rounds: i
         fill(writer, start, [workload], plan, again=lambda outcome: again, tell=tell)
 
 
-def _delivery(found: _Found, table: Path, precision: str, promised: Delivery) -> Delivery:
+def _delivery(found: Shipment, table: Path, precision: str, promised: Delivery) -> Delivery:
     """What the table says of the network: of its blocks, and of the whole."""
-    read, space = Table.read(table), found.at(precision)
-    lookup: Lookup = look_up(space, read, table)
-    estimate = lookup.estimate(found.architecture.picks)
-    outcome = read.outcome(space.network(found.architecture), lookup.environment)
+    read = Table.read(table)
+    lookup, estimate = _look_up(found, read, table, precision)
+    outcome = read.outcome(found.at(precision).network(found.architecture), lookup.environment)
+    unlike = "It has blocks that are unlike everything that was measured; `profile-device` measures them."
     return replace(
         promised,
         device=lookup.environment.describe(),
@@ -238,66 +261,11 @@ def _delivery(found: _Found, table: Path, precision: str, promised: Delivery) ->
         measured=Interval(outcome.time_s, *outcome.interval_s) if isinstance(outcome, Measurement) else None,
         failure=f"{outcome.stage}: {outcome.reason}" if isinstance(outcome, Failure) else None,
         doubts=(
-            *filter(None, [nothing_measured(lookup.environment)]),
+            *filter(None, [nothing_measured(lookup.environment), "" if estimate.is_inside else unlike]),
             *(f"Of the measured time: {p}." for p in (outcome.problems() if isinstance(outcome, Measurement) else ())),
         ),
         environment=lookup.environment.to_json(),
     )
-
-
-def _card(
-    found: _Found,
-    weights: Weights,
-    delivery: Delivery,
-    precision: str,
-    files: Sequence[ShippedFile],
-    *,
-    dynamic: bool,
-) -> ModelCard:
-    workload, result = found.space.network(found.architecture), found.result
-    operator = operator_of(workload)
-    searched = result is not None and result.strategy != BY_HAND
-    return ModelCard(
-        name=found.name,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        space=found.space.name,
-        input_size=found.space.input_size,
-        classes=found.space.classes,
-        units=tuple(zip((unit.name for unit in found.space.units), found.space.names(found.architecture), strict=True)),
-        macs=operator.macs(workload),
-        parameters=operator.parameters(workload),
-        precision=precision,
-        objective=result.objective if result is not None and searched else None,
-        limit=result.limit if result is not None and searched else None,
-        delivery=delivery,
-        weights=weights.origin,
-        accuracy=weights.accuracy,
-        recipe={**({"search": dict(result.recipe)} if result is not None and searched else {}), **weights.conditions},
-        files=files,
-        commands=(
-            *filter(None, ["" if result is None else result.command, weights.command]),
-            shlex.join(["paceline", *sys.argv[1:]]),
-        ),
-        versions={
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in ("paceline", "torch", "onnx", "numpy")},
-        },
-        caveats=tuple(_caveats(found, weights, delivery, dynamic=dynamic)),
-    )
-
-
-def _caveats(found: _Found, weights: Weights, delivery: Delivery, *, dynamic: bool) -> list[str]:
-    said = list(delivery.doubts)
-    if not weights.conditions:
-        said.append("The weights are random: times are right, answers are not.")
-    elif weights.accuracy is None:
-        said.append("How good its answers are is not known: no comparison lies beside the weights.")
-    if dynamic and delivery.device:
-        height, width = found.space.input_size
-        said.append(f"Latencies are those at {height}x{width} and batch 1 with that size fixed; open axes cost more.")
-    if found.result is not None and found.result.note:
-        said.append(found.result.note)
-    return list(dict.fromkeys(said))
 
 
 def _show(card: ModelCard, path: Path, lacking: str) -> None:

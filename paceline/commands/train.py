@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devices import NoAnswer, WrongUse
+from devices import WrongUse
 from latency import build_module
 from paceline.commands.show import open_network
-from paceline.options import Classes, Config, Data, InputSize, Json, Seed, TrainThreads, use_threads
+from paceline.options import Classes, Config, Data, InputSize, Json, Seed, TrainDevice, TrainThreads, use_threads
 from paceline.screen import progress_bar, say, show_json
 from search import (
     PUBLISHED,
@@ -62,9 +62,7 @@ def train(
     ] = None,
     config: Config = None,
     seed: Seed = 0,
-    device: Annotated[
-        str, typer.Option("--device", help="Where to train: auto (the GPU where there is one), cpu or cuda.")
-    ] = "auto",
+    device: TrainDevice = "auto",
     train_threads: TrainThreads = None,
     input_size: InputSize = None,
     classes: Classes = None,
@@ -128,6 +126,7 @@ def _opened(
         space, architecture = open_network(network, input_size, len(images.train.classes))
     for each in (images.train, images.test):
         _refuse_unfit(space, each)
+        each.refuse_unlabelled()
     name = network if network in PUBLISHED else SearchResult.read(Path(network)).name
     return _Found(name, space, architecture, images)
 
@@ -174,17 +173,12 @@ def _trained(
             teacher=teacher,
             ranks=ranks,
         )
-    if not all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values()):
-        raise NoAnswer(f"The training of {found.name} diverged: weights are not finite. Lower rate, or set clip = 1.")
     if ranks.is_first and pace.steps and pace.waiting_s > _STARVED * pace.whole_s:
         share = pace.waiting_s / pace.whole_s
         say(
             f"{share:.0%} of the time went by waiting for images. Set workers in [train] to more than {recipe.workers}."
         )
-    score, by_class = score_network(module, scoring_batches(found.images.test, ranks), ranks)
-    if score != score:
-        raise WrongUse(f"{found.images.test.name} has no labelled pixel to score on. Choose another --split.")
-    return score, by_class
+    return score_network(module, scoring_batches(found.images.test, ranks), ranks)
 
 
 def _silent(done: int, of: int, words: str = "", what: str | None = None) -> None:
@@ -227,6 +221,7 @@ def _result(
         processes=ranks.count,
         device=ranks.device.partition(":")[0],
         command=shlex.join(["paceline", *sys.argv[1:]]),
+        class_names=images.train.classes,
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from devices import Device, DeviceState, WrongUse
-from latency import DummyProfiler, operator_of
+from latency import DummyProfiler, Workload, operator_of
 from lut import Lookup, Table, appending, fill, in_this_process, measurable
 from search import (
     BY_HAND,
@@ -30,6 +31,9 @@ from search import (
 )
 from search.compare import spread_architectures
 from tests.contracts.examples import QUICK
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MakeImages = Callable[[int], LabelledImages]
 
@@ -93,13 +97,16 @@ def compared(
         references: int = 0,
         broken: frozenset[str] = frozenset(),
         beside: Mapping[str, Lookup] = MappingProxyType({}),
+        device: str = "cpu",
         **more: object,
     ) -> Comparison:
         with appending(tmp_path / "table.jsonl") as writer:
             fill(writer, in_this_process(dummy(broken)), space.workloads(), PLAN)
             images = Images(patches(4), patches(3))
             start = in_this_process(dummy(broken))
-            made = NetworkComparison(results, lookup, writer, start, PLAN, images, RECIPE, tmp_path, 0, beside=beside)
+            made = NetworkComparison(
+                *(results, lookup, writer, start, PLAN, images, RECIPE, tmp_path, 0), beside=beside, device=device
+            )
             return made.run(references, "paceline compare", **more)
 
     return compare
@@ -159,6 +166,26 @@ def test_running_it_again_neither_trains_nor_measures_again(compared: Callable[.
     again = compared(FIRST, SECOND, tell=lambda *words: told.append(words))
     assert told == [("measuring whole networks", 0, 0)]
     assert again.networks == first.networks
+
+
+def test_networks_are_trained_on_the_device_that_was_asked_for_and_exported_from_the_cpu(
+    compared: Callable[..., Comparison], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.search.other_device import NAME, OtherDevice
+
+    exported: list[str] = []
+
+    def export(workload: Workload, network: nn.Module) -> bytes:
+        exported.extend({tensor.device.type for tensor in network.state_dict().values()})
+        return workload.digest.encode()
+
+    monkeypatch.setattr("search.compare.export_onnx", export)
+    monkeypatch.setattr("search.compare.training_device", {"cuda": NAME}.__getitem__)
+    with OtherDevice() as device:
+        networks = compared(FIRST, device="cuda").networks
+        assert device.operations > 100
+    assert exported == ["cpu"]
+    assert networks[0].miou is not None
 
 
 def test_reference_networks_are_measured_and_not_trained(compared: Callable[..., Comparison]) -> None:

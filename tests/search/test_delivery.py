@@ -66,7 +66,10 @@ def test_without_a_promise_a_missed_limit_still_has_an_advice() -> None:
 def test_a_network_that_did_not_run_keeps_no_promise() -> None:
     found = Delivery(limit_s=0.01, failure="build: out of memory")
     assert found.is_broken
-    assert found.sentences() == ("The network could not be measured: build: out of memory",)
+    assert found.sentences() == (
+        "The network could not be measured: build: out of memory",
+        "Mend the cause, and measure it again with `--measure --again`.",
+    )
 
 
 def test_what_was_not_measured_is_no_answer() -> None:
@@ -74,6 +77,19 @@ def test_what_was_not_measured_is_no_answer() -> None:
     assert (found.verdict, found.is_broken) == (None, False)
     assert "--measure" in found.sentences()[0]
     assert Delivery(measured=PREDICTED).verdict is None
+
+
+def test_what_was_not_measured_is_held_against_the_limit_as_far_as_it_was_predicted() -> None:
+    within, above = (Delivery(limit_s=limit_s, predicted=PREDICTED).sentences()[1] for limit_s in (0.012, 0.008))
+    assert within == "Predicted are 10 ms (9 to 11 ms), within the limit of 12 ms."
+    assert above == "Predicted are 10 ms (9 to 11 ms), above the limit of 8 ms."
+    assert Delivery(predicted=PREDICTED).sentences()[1].endswith("promised to no limit.")
+
+
+def test_where_the_interval_leaves_it_open_rounds_come_before_another_search() -> None:
+    first, _, last = delivered(0.0122).sentences()
+    assert first.endswith("More --rounds narrow the interval.")
+    assert last.startswith("If it stays above: calibrate the table")
 
 
 def test_an_interval_that_nobody_knows_is_not_shown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from search import (
     train_network,
     trained_weights,
 )
+from search.checkpoint import load_checkpoint, save_checkpoint
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are built of its modules")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; files are run by it")
@@ -47,6 +49,24 @@ def network(space: Space) -> Architecture:
     return space.architecture(("skip", "k3e1g1", "skip", "skip", "k5e1g2", "skip", "skip", "k3e3g1d2", "skip", "skip"))
 
 
+def test_a_file_says_how_it_is_used_and_what_it_is(space: Space, network: Architecture) -> None:
+    import onnxruntime
+
+    module = random_weights(space, network).module
+    found = exported_onnx(space, network, module, dynamic=True, notes={"classes": '["road", "sky", "tree"]'})
+    session = onnxruntime.InferenceSession(found.model, providers=["CPUExecutionProvider"])
+    assert [(x.name, x.type, x.shape) for x in (*session.get_inputs(), *session.get_outputs())] == [
+        ("input_0", "tensor(float)", ["batch", 3, "height", "width"]),
+        ("output", "tensor(float)", ["batch", 3, "height", "width"]),
+    ]
+    known = session.get_modelmeta().custom_metadata_map
+    assert (known["space"], known["input_size"], known["precision"]) == ("demo", "48x64", "fp32")
+    assert space.architecture(tuple(known["architecture"].split())) == network
+    assert json.loads(known["mean"]) == [0.485, 0.456, 0.406]
+    assert json.loads(known["classes"])[1] == "sky"
+    assert known["open_height"] == "32 to 784"
+
+
 def test_a_fixed_file_computes_what_torch_does(space: Space, network: Architecture) -> None:
     found = exported_onnx(space, network, random_weights(space, network).module)
     assert found.worst.relative < 1e-4
@@ -59,7 +79,7 @@ def test_a_fixed_file_computes_what_torch_does(space: Space, network: Architectu
 def test_an_open_file_computes_what_the_network_of_each_other_size_does(space: Space, network: Architecture) -> None:
     found = exported_onnx(space, network, random_weights(space, network).module, dynamic=True)
     shapes = {difference.input_shape for difference in found.differences}
-    assert shapes == {(1, 3, *SIZE), (3, 3, *SIZE), (1, 3, 41, 49), (1, 3, 32, 32), (1, 3, 48, 49)}
+    assert shapes == {(1, 3, *SIZE), (3, 3, *SIZE), (1, 3, 41, 49), (1, 3, 32, 32), (1, 3, 48, 49), (1, 3, 51, 70)}
     assert found.worst.relative < 1e-4
     assert found.shape.ranges == {"batch": AxisRange(1), "height": AxisRange(32, 784), "width": AxisRange(32, 784)}
 
@@ -133,8 +153,9 @@ def test_accuracy_is_taken_from_the_comparison_beside_them(space: Space, network
     weights = trained_weights(space, network, trained)
     assert weights.accuracy is not None
     assert (weights.accuracy.miou, weights.accuracy.data, weights.command) == (0.5, "patches", "compare")
-    replace(comparison, networks=(replace(result, name="macs"),)).write(trained.with_name("compare.json"))
-    assert trained_weights(space, network, trained).accuracy is None
+    for other in (replace(result, name="macs"), replace(result, trained_steps=3)):
+        replace(comparison, networks=(other,)).write(trained.with_name("compare.json"))
+        assert trained_weights(space, network, trained).accuracy is None
 
 
 def test_accuracy_is_taken_from_the_training_alone_where_nothing_was_compared(
@@ -148,6 +169,12 @@ def test_accuracy_is_taken_from_the_training_alone_where_nothing_was_compared(
     weights = trained_weights(space, network, trained)
     assert weights.accuracy is not None
     assert (weights.accuracy.miou, weights.accuracy.data, weights.command) == (0.4, "patches", "train")
+    assert weights.accuracy.measure == "mIoU"
+    comparison = Comparison("", {}, {}, "demo", SIZE, (), (), (), (), 0, 0.0, "of another time", ())
+    result = NetworkResult("latency", space.names(network), 1, 1, Interval(0, 0, 0), miou=0.9, trained_steps=2)
+    replace(comparison, networks=(result,)).write(trained.with_name("compare.json"))
+    assert trained_weights(space, network, trained).accuracy == weights.accuracy, "the training knows these bytes"
+    trained.with_name("compare.json").unlink()
     replace(known, weights_sha256="of weights that were replaced since").write(trained.parent)
     assert trained_weights(space, network, trained).accuracy is None
 
@@ -159,11 +186,27 @@ def test_weights_of_another_network_are_refused(space: Space, network: Architect
         trained_weights(space, dilated, trained)
 
 
+def test_a_training_that_is_not_over_says_how_much_is_left(space: Space, network: Architecture, trained: Path) -> None:
+    assert trained_weights(space, network, trained).steps_left == 0
+    tensors, values = load_checkpoint(trained)
+    save_checkpoint(trained, tensors, {**values, "steps": 5})
+    assert trained_weights(space, network, trained).steps_left == 3
+    assert random_weights(space, network).steps_left == 0
+
+
+def test_tensors_of_something_else_are_refused_in_one_line(space: Space, network: Architecture, tmp_path: Path) -> None:
+    path = tmp_path / "supernet.safetensors"
+    save_checkpoint(path, {"supernet.stem": torch.zeros(2)}, {})
+    with pytest.raises(WrongUse, match="holds other tensors than this network has") as refused:
+        trained_weights(space, network, path)
+    assert "\n" not in str(refused.value)
+
+
 def test_weights_that_are_not_there_are_refused(space: Space, network: Architecture, tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="paceline compare"):
         trained_weights(space, network, tmp_path / "typo.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
-    with pytest.raises(WrongUse, match="no checkpoint"):
+    with pytest.raises(WrongUse, match="holds no weights that paceline trained"):
         trained_weights(space, network, tmp_path / "broken.safetensors")
 
 

@@ -64,10 +64,43 @@ def test_a_cell_cannot_break_its_table() -> None:
 
 def test_what_is_not_known_is_said_to_be() -> None:
     bare = replace(CARD, accuracy=None, recipe={}, objective=None, limit=None, delivery=Delivery()).markdown()
-    assert "Not known: `paceline compare` trains and scores." in bare
+    assert "Not known: `paceline train` and `paceline compare` train and score." in bare
     assert "## Recipe\n\nNot known." in bare
     assert "| searched on | nothing |" in bare
     assert "| measured whole | - |" in bare
+
+
+def test_a_classifier_is_scored_by_accuracy() -> None:
+    page = replace(CARD, accuracy=Accuracy(0.9, {"cat": 0.8}, "pets", 5, "accuracy")).markdown()
+    assert "accuracy 0.900 after 5 steps; pets." in page
+    assert "| class | accuracy |" in page
+    assert "IoU" not in page
+
+
+def test_classes_are_named_in_the_order_of_the_outputs_where_all_are_known() -> None:
+    assert CARD.class_names == (), "two of eleven occurred"
+    named = replace(CARD, classes=2)
+    assert "- Classes from 0 on: road, sky|air." in named.markdown()
+    assert named.to_json()["class_names"] == ["road", "sky|air"]
+    told = Accuracy(0.5, {}, "", 1, class_names=("left", "right"))
+    assert replace(named, accuracy=told).class_names == ("left", "right")
+
+
+def test_open_axes_say_which_sizes_the_files_take() -> None:
+    assert "with batch 1, height 96, width 192:" in CARD.markdown()
+    opened = replace(CARD, open_axes={"batch": "1 or more", "height": "32 to 784", "width": "32 to 784"}).markdown()
+    assert "with batch 1 or more, height 32 to 784, width 32 to 784:" in opened
+
+
+def test_several_limits_and_a_confidence_are_all_named() -> None:
+    limits = {"latency on xavier": 0.012, "macs": 2e6}
+    page = replace(CARD, limits=limits, confidence=0.95).markdown()
+    assert "| limit of the search | latency on xavier: 12 ms, macs: 2 M MACs, with a confidence of 0.95 |" in page
+
+
+def test_estimates_are_called_so() -> None:
+    guessed = Delivery("Xavier", predicted=Interval(0.01, 0.005, 0.02), source="roofline")
+    assert "10 ms (5 to 20 ms), from estimated blocks" in replace(CARD, delivery=guessed).markdown()
 
 
 def test_the_card_for_programs_is_strict_json_with_the_verdict(tmp_path: Path) -> None:

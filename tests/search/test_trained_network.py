@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_something_else_is_refused(tmp_path: Path, text: str, message: str) -> N
     (tmp_path / "latency.train.json").write_text(text)
     with pytest.raises(WrongUse, match=message):
         TrainedNetwork.read(tmp_path / "latency.train.json")
+
+
+def test_classes_are_named_where_somebody_noted_them(tmp_path: Path) -> None:
+    named = replace(TRAINED, class_names=("left", "middle", "right"))
+    assert TrainedNetwork.read(named.write(tmp_path)) == named
+    older = json.loads((tmp_path / "latency.train.json").read_text())
+    del older["class_names"]
+    (tmp_path / "latency.train.json").write_text(json.dumps(older))
+    assert TrainedNetwork.read(tmp_path / "latency.train.json").class_names == ()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def test_an_engine_that_is_asked_for_and_cannot_be_built_is_missed(
     ended = command("export", searched, "--out", tmp_path / "out", "--engine")
     assert ended.status == 3
     assert "tensorrt cannot be imported" in ended.err
+    assert not list((tmp_path / "out").iterdir()), "nothing is written that has no card"
 
 
 def test_measuring_needs_a_table_of_a_device(command: Command, searched: Path, tmp_path: Path) -> None:
@@ -122,6 +123,52 @@ def test_measuring_needs_a_table_of_a_device(command: Command, searched: Path, t
     ended = command("export", searched, "--out", tmp_path / "out", "--measure", "--table", estimated, "--no-engine")
     assert ended.status == 2
     assert "estimated from peak figures" in ended.err
+
+
+def test_what_a_table_lacks_is_said_before_anything_is_measured(
+    command: Command, dummy_table: Path, tmp_path: Path
+) -> None:
+    rows = dummy_table.read_bytes()
+    words = ("--table", dummy_table, "--measure", "--runtime", "dummy", "--out", tmp_path / "out")
+    ended = command("export", "lat_small", "--input", "32x64", *words)
+    assert ended.status == 2
+    assert "profile-device --target local --space squeezenas-small --input 32x64" in ended.err
+    assert dummy_table.read_bytes() == rows
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_table_of_another_runtime_says_with_what_it_was_filled(
+    command: Command, dummy_table: Path, searched: Path, tmp_path: Path
+) -> None:
+    ended = command("export", searched, "--out", tmp_path / "out", "--table", dummy_table, "--measure")
+    assert ended.status == 2
+    assert "was filled with --runtime dummy --threads 1" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--again", "--runtime", "dummy"), "leave out --runtime and --again"),
+        (("--precision", "fp13"), "no number format 'fp13'"),
+        (("--weights", "typo.safetensors"), "typo.safetensors is not there"),
+    ],
+)
+def test_what_has_no_effect_or_is_not_there_is_refused(
+    command: Command, searched: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    ended = command("export", searched, "--out", tmp_path / "out", *words)
+    assert ended.status == 2
+    assert said in ended.err
+
+
+def test_files_of_an_earlier_export_are_not_taken_for_those_of_the_card(
+    command: Command, searched: Path, tmp_path: Path
+) -> None:
+    export = ("export", searched, "--out", tmp_path / "out", "--no-engine")
+    assert "earlier export" not in command(*export, "--precision", "fp16").err
+    ended = command(*export, "--json")
+    assert "has latency.fp16.onnx of an earlier export" in ended.err
+    assert [file["name"] for file in ended.json["files"]] == ["latency.onnx"]
 
 
 def test_weights_of_a_comparison_bring_their_accuracy(

@@ -135,8 +135,10 @@ def test_a_comparison_goes_on_with_what_was_trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Networks can be trained on several machines, or by several processes, and then be compared."""
-    # Writing the graph takes longer than all the rest and has tests of its own.
+    # Writing the graph, measuring and drawing take longer than all the rest and have tests of their own.
     monkeypatch.setattr("search.compare.export_onnx", lambda workload, network: b"")
+    monkeypatch.setattr("search.compare.fill", lambda *_, **__: None)
+    monkeypatch.setattr("paceline.report.write_report", lambda comparison, path: None)
     trained = command(*words, "--out", tmp_path, "--json").json
     before = (tmp_path / "small.safetensors").read_bytes()
     place = ("--table", dummy_table, "--runtime", "dummy", "--rounds", 1, "--references", 0)
@@ -180,6 +182,18 @@ def test_a_training_that_diverges_is_no_answer(command: Command, words: tuple[ob
     ended = command(*words, "--out", tmp_path)
     assert ended.status == 1
     assert "The training of small diverged" in ended.err
+    assert not (tmp_path / "small.safetensors").exists()
+
+
+def test_a_split_without_labels_is_refused_before_the_training(
+    command: Command, words: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.LabelledImages.has_labels", lambda images: not images.name.endswith("test"))
+    ended = command(*words, "--out", tmp_path / "out")
+    assert ended.status == 2
+    assert "generated scenes, test has no labelled pixel" in ended.err
+    assert "another --split, such as val" in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_processes_train_one_network(command: Command, words: tuple[object, ...], tmp_path: Path) -> None:

@@ -65,6 +65,19 @@ def test_the_encoder_costs_what_the_paper_says_at_output_stride_16(width: float,
     assert encoder(open_space(mobilenetv2_name(width), size, 11)) == backbone(*size, 16, width)
 
 
+def test_with_the_head_of_deeplab_it_costs_what_is_published_at_output_stride_16() -> None:
+    """Table 7 of the paper, and the model zoo of DeepLab's public code: 2.75 B multiply-adds, 2.11 M parameters.
+
+    The head without ASPP: pooled and plain features to 256 channels each, both to 256, then 21 classes.
+    """
+    macs, parameters = encoder(open_space("mobilenetv2", (513, 513), 21))
+    pixels, both = 33 * 33, 2 * 320 * 256
+    macs += both // 2 * (pixels + 1) + (512 * 256 + 256 * 21) * pixels
+    parameters += both + 512 * 256 + 3 * 2 * 256 + 256 * 21 + 21
+    assert macs == pytest.approx(2.75e9, rel=0.005)
+    assert parameters == pytest.approx(2.11e6, rel=0.005)
+
+
 def test_it_goes_to_stride_16_and_is_tapped_at_stride_8() -> None:
     space = open_space("mobilenetv2")
     assert space.decoder.inputs == ((320, 64, 128), (32, 128, 256))
