@@ -5,14 +5,15 @@ the device, takes no longer than that. All networks are trained from scratch ali
 
 - latency-searched, MAC-searched: the same differentiable search, once with latencies from a table as its cost and once
   with MACs. The two of a seed begin with the same supernet, whose weights were trained alone. A search has a limit in
-  its own unit, and ends with the network, among some drawn by its policy that cost the limit or up to 10 % less
-  (--band), that does best on validation images with the weights it inherits. That network is measured whole. Then the
-  limit of the search is raised or lowered by what the network falls short of the limit on time or exceeds it (between
-  one limit that is known to fit and one that is known not to, at the middle) and the search is made again, until a
-  network takes the limit or up to 3 % less, or --tries searches were made and one of them fits. Of those that fit, the
-  one searched under the largest limit counts. So a MAC search gets the most MACs for which what it finds is fast
-  enough: what somebody does who has a device and no table. The first limit of the latency search is the limit on time
-  itself; that of the MAC search is what random networks have on average that are predicted to take the limit.
+  its own unit, and scores networks with the weights they inherit, on validation images: some that its policy draws and
+  that cost the limit or up to 10 % less (--band), since a network far below a limit is no rival. The six that score
+  best are measured whole, one after the other, until one takes the limit on time or up to 5 % less. If none does, the
+  limit of the search is raised or lowered by what the slowest that fits falls short of the limit on time, or the
+  fastest of all exceeds it (between one limit that is known to fit and one that is known not to, at the middle), and
+  the search is made again; after --tries searches the slowest network that fits counts. So a MAC search gets the most
+  MACs for which what it finds is fast enough: what somebody does who has a device and no table. The first limit of the
+  latency search is the limit on time itself; that of the MAC search is what random networks have on average that are
+  predicted to take the limit.
 - best random: of as many random networks as a search scores, the best with inherited weights that measures within the
   limit. Its supernet makes as many steps as a search's, all of them on networks drawn uniformly.
 - random: the first random network that measures within the limit. Random networks are drawn uniformly among those that
@@ -87,7 +88,7 @@ SHORT: dict[str, Any] = {
     "alternating": 150,
     "candidates": 16,
     "validation_images": 64,
-    "train_steps": 800,
+    "train_steps": 600,
     "tries": 3,
     "calibration": 16,
     "rounds": 4,
@@ -204,7 +205,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     add("--paths", default="two", help="candidates that a step of a search computes: two, straight_through, soft")
     add("--candidates", type=int, help="networks that a search scores")
     add("--validation-images", type=int, help="that they are scored on")
-    add("--tries", type=int, help="searches of a contender and seed, until its network is as slow as it may be")
+    add("--tries", type=int, help="searches of a contender and seed, until a network is as slow as it may be")
     add("--band", type=float, default=0.1, help="networks are predicted to take the limit or up to this share less")
     add("--train-steps", type=int, help="of each training")
     add("--batch", type=int, default=8, help="images of a step")

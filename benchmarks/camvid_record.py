@@ -19,7 +19,7 @@ LATENCY, MACS, BEST_OF_RANDOM, RANDOM = "latency-searched", "MAC-searched", "bes
 BY_HAND = "MobileNetV2"
 CONTENDERS = (LATENCY, MACS, BEST_OF_RANDOM, RANDOM, BY_HAND)
 
-CLOSE = 0.03
+CLOSE = 0.05
 """A network that takes this share less than the limit is as slow as it may be: nothing is gained by another search."""
 
 _AIM = 0.99
@@ -27,6 +27,9 @@ _AIM = 0.99
 
 _LEAST_STEP = 0.95
 """While nothing fits, each budget is at most this share of the last."""
+
+MEASURED = 6
+"""Networks of a search that are measured at most, the best first, until one takes the limit or little less."""
 
 MOST_TRIES = 12
 """Random networks that are measured, and searches beyond those asked for, before nothing is taken to fit."""
@@ -107,17 +110,21 @@ class Record:
 @final
 @dataclass(frozen=True)
 class Try:
-    """A search under a budget, and what its network takes.
+    """A search under a budget, and what the network takes that stands for it.
 
     Attributes:
         budget: the search's limit, in seconds or MACs.
-        picks: the network it returned.
+        picks: the network.
         time_s: measured whole.
     """
 
     budget: float
     picks: Picks
     time_s: float
+
+    def is_close(self, limit_s: float) -> bool:
+        """Whether its network takes the limit or little less."""
+        return (1 - CLOSE) * limit_s <= self.time_s <= limit_s
 
 
 @final
@@ -167,7 +174,7 @@ def next_budget(tried: Sequence[Try], limit_s: float, tries: int) -> float | Non
         NoAnswer: many more were tried, and none fits.
     """
     last, fitting = tried[-1], [each for each in tried if each.time_s <= limit_s]
-    if any(each.time_s >= (1 - CLOSE) * limit_s for each in fitting) or (fitting and len(tried) >= tries):
+    if any(each.is_close(limit_s) for each in fitting) or (fitting and len(tried) >= tries):
         return None
     if len(tried) >= tries + MOST_TRIES:
         raise NoAnswer(f"None of {len(tried)} searches found a network that measures within {limit_s * 1e3:.4g} ms.")
@@ -179,6 +186,27 @@ def next_budget(tried: Sequence[Try], limit_s: float, tries: int) -> float | Non
     return wanted if low < wanted < high else low * 1.1 if math.isinf(high) else (low + high) / 2
 
 
-def largest_fitting(tried: Sequence[Try], limit_s: float) -> Try:
-    """Of the searches whose networks fit, the one with the largest budget."""
-    return max((each for each in tried if each.time_s <= limit_s), key=lambda each: each.budget)
+def slowest_fitting(tried: Sequence[Try], limit_s: float) -> Try:
+    """Of the networks that fit, the one that comes closest to the limit."""
+    return max((each for each in tried if each.time_s <= limit_s), key=lambda each: each.time_s)
+
+
+def one_of(networks: Sequence[Picks], budget: float, time_of: Callable[[Picks], float], limit_s: float) -> Try:
+    """The network that stands for a search: the first that takes the limit or little less.
+
+    Where none does, it is the slowest that fits, and where none fits, the fastest.
+
+    Args:
+        networks: that the search scored, the best first; no more than ``MEASURED`` of them are measured.
+        budget: of the search.
+        time_of: measures one, in seconds.
+        limit_s: that networks must measure within.
+    """
+    measured = list[Try]()
+    for picks in networks[:MEASURED]:
+        measured.append(Try(budget, picks, time_of(picks)))
+        if measured[-1].is_close(limit_s):
+            return measured[-1]
+    if any(each.time_s <= limit_s for each in measured):
+        return slowest_fitting(measured, limit_s)
+    return min(measured, key=lambda each: each.time_s)

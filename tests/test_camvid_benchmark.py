@@ -27,8 +27,9 @@ from benchmarks.camvid_record import (
     Record,
     Terms,
     Try,
-    largest_fitting,
     next_budget,
+    one_of,
+    slowest_fitting,
 )
 from benchmarks.camvid_shown import Paired, Shown
 from devices import Device, DeviceState, NoAnswer, WrongUse
@@ -87,8 +88,31 @@ def test_after_so_many_searches_one_that_fits_is_enough_and_without_one_they_go_
         next_budget(tried(*[(10.0, 2.0)] * 14), LIMIT_S, 2)
 
 
-def test_of_the_searches_whose_networks_fit_the_one_with_the_largest_budget_counts() -> None:
-    assert largest_fitting(tried((10.0, 0.9), (12.0, 0.7), (14.0, 1.1)), LIMIT_S).budget == 12.0
+def test_of_the_networks_that_fit_the_one_closest_to_the_limit_counts() -> None:
+    assert slowest_fitting(tried((10.0, 0.9), (12.0, 0.7), (14.0, 1.1)), LIMIT_S).budget == 10.0
+
+
+@pytest.mark.parametrize(
+    ("times", "chosen", "measured"),
+    [
+        ((0.9, 0.97, 0.99), 1, 2),  # The first that is close, though another is closer.
+        ((0.8, 1.1, 0.9), 2, 3),
+        ((1.3, 1.1, 1.2), 1, 3),
+        ((1.2,) * 6 + (0.99,), 0, 6),  # The seventh is not looked at.
+    ],
+)
+def test_of_a_search_the_best_network_counts_that_takes_the_limit(
+    times: tuple[float, ...], chosen: int, measured: int
+) -> None:
+    asked = list[tuple[int, ...]]()
+
+    def time_of(picks: tuple[int, ...]) -> float:
+        asked.append(picks)
+        return times[picks[0]]
+
+    found = one_of([(number,) for number in range(len(times))], 7.0, time_of, LIMIT_S)
+    assert (found.budget, found.picks, found.time_s) == (7.0, (chosen,), times[chosen])
+    assert len(asked) == measured
 
 
 # What is kept.
@@ -266,7 +290,7 @@ def found(entry: Entry) -> tuple[object, ...]:
 
 def test_the_short_form_has_defaults_of_its_own_and_takes_others() -> None:
     short = camvid.terms_of(camvid._options(["--short", "--data", "scenes", "--seeds", "2"]))
-    assert (short.space, short.input_size, short.seeds) == ("squeezenas-small", (64, 96), 2)
+    assert (short.space, short.input_size, short.seeds) == ("squeezenas-small", (96, 128), 2)
     full = camvid.terms_of(camvid._options(["--data", "scenes"]))
     assert (full.space, full.input_size, full.seeds) == ("squeezenas-small", (180, 240), 3)
     assert full.search.warm_up_steps > short.search.warm_up_steps
