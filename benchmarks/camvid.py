@@ -33,9 +33,12 @@ lets most samples escape them. From the root of the repository, some six hours o
 
     python benchmarks/camvid.py --data ../shared/data/camvid_240x180 --out runs/camvid
 
-The short form takes less than half an hour, with small images and short trainings:
+The short form takes some 40 minutes, with small images and short trainings. Here in PyTorch without a graph, where MACs
+tell little of the time, and with glibc told to keep its memory, so that times hold still
+(docs/decisions/0024-contest-on-camvid.md):
 
-    python benchmarks/camvid.py --short --data ../shared/data/camvid_240x180 --out runs/camvid_short
+    export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=2000000000 MALLOC_TOP_PAD_=67108864
+    python benchmarks/camvid.py --short --runtime torch-eager --data ../shared/data/camvid_240x180 --out runs/short
 
 On a machine with an NVIDIA GPU, which trains as well:
 
@@ -93,7 +96,7 @@ SHORT: dict[str, Any] = {
     "calibration": 16,
     "rounds": 4,
 }
-"""Less than half an hour on two cores."""
+"""Some 40 minutes on two cores."""
 
 
 def main(words: Sequence[str] | None = None) -> None:

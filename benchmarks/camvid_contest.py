@@ -204,7 +204,7 @@ class Contest:
         least = objective.cost_of(objective.cheapest())
         budget: float | None = self._first_budget(name, seed)
         while budget is not None:
-            if any(each.budget <= least for each in tried):
+            if any(each.budget <= least and each.time_s > self.limit_s for each in tried):
                 raise NoAnswer(f"Not even the cheapest network measures within {self.limit_s * 1e3:.4g} ms.")
             tried.append(self._try(name, seed, len(tried) + 1, max(least, budget)))
             budget = next_budget(tried, self.limit_s, self.terms.tries)

@@ -48,8 +48,9 @@ class Terms:
         seeds: how many, from 0 on.
         search: recipe of the searches.
         train: recipe of all trainings.
-        tries: searches of a contender at most, each under a limit of its own, until one fits.
-        band: random networks are predicted to take at most this share less than the limit.
+        tries: searches of a contender, each under a limit of its own, until a network takes the limit or little less;
+            more only while none fits.
+        band: networks are predicted to take at most this share less than the limit.
         calibration: networks that calibrate the table; 0 leaves it as it is.
         rounds: most rounds of every measurement.
         sample_s: time that a sample spans at least, in seconds.

@@ -42,11 +42,11 @@ from search import (
     Thrift,
     TrainRecipe,
     cross_entropy,
-    joined,
     mixtures,
     open_images,
     open_space,
     path_mode,
+    training_device,
 )
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -213,8 +213,7 @@ def times(
 def main() -> None:
     """Measure, print."""
     options = _options()
-    with joined(options.device) as ranks:  # There is one.
-        options.device = ranks.device
+    options.device = training_device(options.device)
     torch.set_num_threads(options.threads)
     space = open_space(options.space, tuple(options.size), options.classes)
     if options.memory_of is not None:
@@ -234,7 +233,8 @@ def _print_steps(space: Space, options: argparse.Namespace) -> None:
     names = [name for name in WAYS if name in {"soft", *options.ways}]
     height, width = space.input_size
     print(f"\n{space.name}, {height}x{width}, batch {options.batch}: one step on the weights and one on the policy;")
-    print(f"{options.rounds} rounds in turn, {options.repeats} steps a round; memory of {options.memory_steps} steps.")
+    print(f"{options.rounds} rounds in turn, {options.repeats} steps a round (1 of soft);")
+    print(f"memory of {options.memory_steps} steps.")
     columns, digits = COLUMNS[options.device.partition(":")[0]], 0 if options.device == "cpu" else 1
     print(columns.meaning)
     memories = {name: _memory_apart(name) for name in names}  # First: of a GPU, torch keeps what it once took.

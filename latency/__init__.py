@@ -20,7 +20,7 @@ from latency.cost_models.registry import (
 )
 from latency.dynamic_export import export_dynamic
 from latency.dynamic_shapes import AxisRange, DynamicShape, dynamic_shape
-from latency.engine_files import BuiltEngine, build_engine
+from latency.engine_files import BuiltEngine, build_engine, missing_for_engine
 from latency.environment import Environment, Runtime
 from latency.estimate import NOTHING, Estimate, Estimates, Source, total
 from latency.fresh_process import FreshProcess, Measurer, ProfilerSettings
@@ -199,6 +199,7 @@ __all__ = [
     "lower_quartile",
     "median",
     "median_interval",
+    "missing_for_engine",
     "most_telling",
     "network_module",
     "network_workload",

@@ -38,6 +38,12 @@ class BuiltEngine:
     precision: str
 
 
+def missing_for_engine() -> Missing | None:
+    """Why no engine can be built on this machine; None where one can. Nothing is built, and no context is made."""
+    lacking = [kind.missing() for kind in _KINDS]
+    return None if None in lacking else lacking[0]
+
+
 def build_engine(workload: Workload, module: nn.Module) -> BuiltEngine | Missing:
     """Build an engine for the GPU of this machine, of fixed shape, as one is built to be measured.
 
@@ -51,12 +57,9 @@ def build_engine(workload: Workload, module: nn.Module) -> BuiltEngine | Missing
     Raises:
         ProfilingError: TensorRT is here and cannot build it, in its own words.
     """
-    lacking = [kind.missing() for kind in _KINDS]
-    if None not in lacking:
-        first = lacking[0]
-        assert first is not None, "None is not among them"
-        return first
-    kind = _KINDS[lacking.index(None)]
+    if (lacking := missing_for_engine()) is not None:
+        return lacking
+    kind = next(kind for kind in _KINDS if kind.missing() is None)
     tensorrt = TensorRt(import_module(kind.module))
     graph = replace(workload, precision=tensorrt.graph_precision(workload.precision))
     try:

@@ -42,6 +42,8 @@ class OutputDifference:
         classes_differing: the share of pixels (of images, for a classifier) with another class on top, 0 to 1.
         rounding: the largest difference between torch in single and in double precision, as a share of the largest
             output.
+        output_shapes: that of the model's output and that of torch's, where they differ; then there is nothing else to
+            compare, and ``largest`` is NaN.
     """
 
     input_shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class OutputDifference:
     scale: float
     classes_differing: float
     rounding: float = 0.0
+    output_shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     @property
     def relative(self) -> float:
@@ -113,7 +116,7 @@ def output_difference(
 
 def _difference(shape: tuple[int, ...], got: Array, expected: Array, rounded: Array) -> OutputDifference:
     if got.shape != expected.shape:
-        return OutputDifference(shape, np.nan, np.nan, 1.0)
+        return OutputDifference(shape, np.nan, np.nan, 1.0, output_shapes=(got.shape, expected.shape))
     apart, own = np.abs(got.astype(np.float64) - expected), np.abs(rounded - expected)
     differing = np.mean(got.argmax(axis=1) != expected.argmax(axis=1))
     scale = float(np.abs(expected).max())

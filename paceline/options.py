@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -211,6 +211,27 @@ def look_up(space: Space, read: Table, path: Path) -> Lookup:
     environments = read.environments()
     command = fill_command(space, path, environments[0] if environments else None)
     return Lookup.read(read, space.grid, space.fixed, fill_command=command)
+
+
+def refuse_idle(
+    why: str, target: str, runtime: str | None, threads: int, options: Sequence[str], others: Mapping[str, bool]
+) -> None:
+    """Refuse options that say how to measure, where nothing is.
+
+    Args:
+        why: nothing is measured, and what to do that something is; a clause without its full stop.
+        target: as it was typed, like the following.
+        runtime: name of the profiler.
+        threads: inside an operator.
+        options: of the runtime.
+        others: whether further options were typed, by name.
+
+    Raises:
+        WrongUse: one was typed, with another value than its default.
+    """
+    own = {"--target": target != "local", "--runtime": runtime, "--threads": threads != 1, "--option": options}
+    if idle := [name for name, value in {**own, **others}.items() if value]:
+        raise WrongUse(f"{why}, or leave out {' and '.join(idle)}.")
 
 
 def refuse_unwritable(path: Path) -> None:

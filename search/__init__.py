@@ -43,8 +43,8 @@ from search.exporting import (
     engine_words,
     exported_onnx,
     random_weights,
-    shipped,
     trained_weights,
+    write_shipped,
 )
 from search.feasibility import feasible_set
 from search.known_architectures import (
@@ -106,12 +106,13 @@ from search.training_device import training_device
 
 if TYPE_CHECKING:
     from search.differentiable import DifferentiableSearch
+    from search.distillation import cross_entropy
     from search.distributed import Ranks, joined
     from search.evaluators.inherited_weights import InheritedWeights
     from search.mixing import Thrift
     from search.path_modes import mixtures, path_mode
     from search.supernet import Policy, Supernet
-    from search.training import cross_entropy, recalibrate, score_network, scoring_batches, train_network
+    from search.training import recalibrate, score_network, scoring_batches, train_network
 
 _NEED_TORCH = {
     "DifferentiableSearch": "search.differentiable",
@@ -120,7 +121,7 @@ _NEED_TORCH = {
     "Ranks": "search.distributed",
     "Supernet": "search.supernet",
     "Thrift": "search.mixing",
-    "cross_entropy": "search.training",
+    "cross_entropy": "search.distillation",
     "mixtures": "search.path_modes",
     "path_mode": "search.path_modes",
     "joined": "search.distributed",
@@ -253,10 +254,10 @@ __all__ = [
     "score_network",
     "score_of",
     "scoring_batches",
-    "shipped",
     "spaces_of",
     "train_network",
     "trained_weights",
     "training_device",
     "widest_mobilenetv2",
+    "write_shipped",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,6 +80,15 @@ def load_own_checkpoint(path: Path, identity: Mapping[str, object], what: str) -
             "Move it away to begin anew, or choose another file."
         )
     return tensors, step
+
+
+def layers_digest(module: nn.Module) -> str:
+    """What tells a network from others whose weights have the same shapes: they may differ in dilation for one.
+
+    Returns:
+        16 hexadecimal digits, of the layers with their settings; weights are no part of them.
+    """
+    return hashlib.sha256(str(module).encode()).hexdigest()[:16]
 
 
 def module_tensors(prefix: str, module: nn.Module) -> dict[str, Tensor]:

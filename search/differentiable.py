@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from devices import WrongUse
+from devices import NoAnswer, WrongUse
 from search.checkpoint import (
     load_own_checkpoint,
     module_tensors,
@@ -30,6 +30,7 @@ from search.checkpoint import (
     save_checkpoint,
 )
 from search.data import Batches, LabelledImages, Labels, Picture
+from search.distillation import cross_entropy
 from search.evaluators.from_scratch import refuse_unfit
 from search.evaluators.inherited_weights import InheritedWeights
 from search.exact_finish import ExactFinish
@@ -43,7 +44,7 @@ from search.recipe import SearchRecipe
 from search.standing import Standing
 from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
-from search.training import CHECKPOINT_EVERY_S, cross_entropy, scoring_batches
+from search.training import CHECKPOINT_EVERY_S, LOOK_EVERY, is_finite, scoring_batches
 from search.training_device import training_device
 
 Tell = Callable[[str, int, int, str], None]
@@ -95,7 +96,7 @@ class DifferentiableSearch:
             no unit waits for a GPU's. A checkpoint goes on on any device, to the bit on the CPU alone.
 
     Raises:
-        NoAnswer: no network is within the limit.
+        NoAnswer: no network is within the limit; later, the search diverged.
         NotAvailable: there is no such device here.
         WrongUse: there are fewer than two training images.
     """
@@ -196,7 +197,10 @@ class DifferentiableSearch:
                 expected = self._objective.format(self._policy.expected_cost().item())
                 tell("supernet", step + 1, steps, f"expected {expected}, limit {self._objective.format(self._limit)}")
                 if step + 1 == recipe.warm_up_steps and self._warm_up is not None:
+                    self._refuse_diverged(step + 1)
                     save_checkpoint(self._warm_up, self._weights(), {**self._warm_up_identity(), "step": step + 1})
+                if step + 1 == steps or (step + 1) % LOOK_EVERY == 0:
+                    self._refuse_diverged(step + 1)
                 if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                     self._save(step + 1)
                     saved_at = time.monotonic()
@@ -213,9 +217,9 @@ class DifferentiableSearch:
             mixture = self._paths.weights_mixture(self._policy, self._temperature(step), generator, self._mixtures)
         cosine = (1 + torch.cos(torch.tensor(torch.pi * step / steps))) / 2
         self._weights_optimizer.param_groups[0]["lr"] = self._recipe.weights_rate * float(cosine)
-        self._weights_optimizer.zero_grad(set_to_none=True)
         cross_entropy(self._thrift.scores(self._supernet, pictures, mixture), labels).backward()
         self._weights_optimizer.step()
+        self._weights_optimizer.zero_grad(set_to_none=True)  # A step on the policy needs their memory.
 
     def _policy_step(self, batch: tuple[Tensor, Tensor], step: int) -> None:
         """One step on the logits, on cross entropy and expected cost."""
@@ -245,8 +249,10 @@ class DifferentiableSearch:
         sets = [batches.images for batches in (*self._batches, self._score_batches)]
         costs = np.append(self._objective.costs, self._objective.fixed)
         recipe = asdict(self._recipe)
-        del recipe["candidates"], recipe["least_cost"]  # More of them, or others, can be asked for later.
-        for name in ("paths", "draws", "checkpointing", "channels_last", "bf16"):
+        # More candidates, or others, can be asked for later; and a search that ran out of memory goes on with less.
+        for name in ("candidates", "least_cost", "checkpointing"):
+            del recipe[name]
+        for name in ("paths", "draws", "channels_last", "bf16"):
             if recipe[name] in (getattr(SearchRecipe, name), "soft"):
                 del recipe[name]  # Checkpoints from before have none of them, and say ``soft`` in place of one.
         recipe["soft"] = self._recipe.paths == "soft"
@@ -276,7 +282,20 @@ class DifferentiableSearch:
             **optimizer_tensors("weights_optimizer", self._weights_optimizer),
         }
 
+    def _is_finite(self) -> bool:
+        return is_finite(self._supernet) and bool(self._policy.logits.isfinite().all())
+
+    def _refuse_diverged(self, step: int) -> None:
+        if not self._is_finite():
+            raise NoAnswer(
+                f"The search diverged: after {step} steps its weights are not finite. Lower weights_rate in [search], "
+                f"and move {self._checkpoint} away if it is there."
+            )
+
     def _save(self, step: int) -> None:
+        """Write the checkpoint; not with weights that are no numbers, which the next look will find."""
+        if not self._is_finite():
+            return
         tensors = {
             **self._weights(),
             **module_tensors("policy", self._policy),

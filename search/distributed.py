@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
+from devices import WrongUse
 from search.training_device import training_device
 
 
@@ -30,11 +31,13 @@ class Ranks:
         own: its number, from 0.
         count: how many there are.
         device: where it trains, ``cpu`` or ``cuda:0``.
+        here: how many of them are on this machine.
     """
 
     own: int = 0
     count: int = 1
     device: str = "cpu"
+    here: int = 1
 
     @property
     def is_first(self) -> bool:
@@ -80,6 +83,9 @@ class Ranks:
 ALONE = Ranks()
 """A process that trains by itself on the CPU."""
 
+_MEETING = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun tells beside the number of processes, and torch needs to have them meet."""
+
 
 @contextmanager
 def joined(device: str = "auto") -> Iterator[Ranks]:
@@ -93,9 +99,10 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
 
     Raises:
         NotAvailable: there is no GPU, or there are more processes here than GPUs.
-        WrongUse: there is no such device.
+        WrongUse: there is no such device, or the environment speaks of several processes and not of how they meet.
     """
     local, count = (int(os.environ.get(name, default)) for name, default in (("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")))
+    _refuse_lonely(count)
     found = torch.device(training_device(device, local))
     if count == 1:
         yield Ranks(device=str(found))
@@ -104,9 +111,19 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
         torch.cuda.set_device(found)
     distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:
-        yield Ranks(distributed.get_rank(), count, str(found))
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
+        yield Ranks(distributed.get_rank(), count, str(found), here)
     finally:
         distributed.destroy_process_group()
+
+
+def _refuse_lonely(count: int) -> None:
+    """Refuse an environment that is half of torchrun's, as that of a batch system may be."""
+    if count > 1 and (unset := [name for name in _MEETING if name not in os.environ]):
+        raise WrongUse(
+            f"WORLD_SIZE says {count} processes, and {' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not "
+            "set: start them by torchrun, or unset WORLD_SIZE."
+        )
 
 
 def together(network: nn.Module, ranks: Ranks) -> tuple[nn.Module, nn.Module]:

@@ -17,6 +17,7 @@ class ExactFinish(Strategy):
     """Proposes the most probable network within the limit, then networks drawn from the policy within it.
 
     The most probable one is a knapsack: logarithms of probabilities add up as costs do, and it is solved without bins.
+    Where it costs less than is asked for, the most probable of those that do not comes first, up to bins.
 
     Args:
         policy: probability of each candidate, shape (units, candidates), rows sum to 1.
@@ -33,7 +34,8 @@ class ExactFinish(Strategy):
     ) -> None:
         self._draws = PolicyStrategy(policy, costs, budget - fixed, seed, least - fixed)
         first = _most_probable(policy, costs, budget, fixed)
-        self._first = [picks for picks in first if fixed + sum(map(float, costs[range(len(picks)), picks])) >= least]
+        units, least = np.arange(len(costs)), self._draws.least
+        self._first = [picks for picks in first if costs[units, picks].sum() >= least]
         self._told = set[Picks]()
 
     def ask(self, count: int) -> list[Picks]:

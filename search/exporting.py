@@ -18,6 +18,7 @@ from latency import (
     DynamicShape,
     OnnxRunner,
     OutputDifference,
+    Workload,
     build_module,
     dynamic_shape,
     export_dynamic,
@@ -25,10 +26,10 @@ from latency import (
     input_names,
     output_difference,
 )
-from search.checkpoint import load_checkpoint, restore_module
+from search.checkpoint import layers_digest, load_checkpoint, restore_module
 from search.comparison import Comparison
 from search.data.batches import DEVIATION, MEAN
-from search.model_card import Accuracy, ShippedFile
+from search.model_card import Accuracy, ModelCard, ShippedFile
 from search.spaces import Architecture, Space, open_space
 from search.trained_network import ENDING, TrainedNetwork
 
@@ -136,8 +137,7 @@ def trained_weights(space: Space, architecture: Architecture, path: Path) -> Wei
     except WrongUse as error:  # Its way out is that of whoever trains.
         raise WrongUse(f"{path} holds no weights that paceline trained. {_GIVE_OTHERS}") from error
     module = build_module(space.network(architecture))
-    # As training has it: weights of one shape fit networks that differ, in dilation for one.
-    own = hashlib.sha256(str(module).encode()).hexdigest()[:16]
+    own = layers_digest(module)
     if values.get(_PREFIX, own) != own:
         raise WrongUse(f"{path} holds the weights of another network. {_GIVE_OTHERS}")
     try:
@@ -178,13 +178,13 @@ def exported_onnx(
         ValueError: the network has no form in half precision.
     """
     workload = replace(space.network(architecture), precision=precision)
-    shape = dynamic_shape(workload) if dynamic else DynamicShape()
+    shape, others = _open_axes(space, workload) if dynamic else (DynamicShape(), ())
     bare = export_dynamic(workload, module, shape) if dynamic else export_onnx(workload, module)
     model = _with_notes(bare, {**notes, **_known_notes(space, architecture, precision, shape)})
     runner, name = OnnxRunner(model), input_names(workload)[0]
     differences = tuple(
         output_difference(runner, reference, name, x, half=precision == "fp16")
-        for reference, x in _trials(space, architecture, module, shape)
+        for reference, x in _trials(space, architecture, module, shape, others)
     )
     found = ExportedOnnx(model, precision, shape, differences, runner.name)
     tolerance = TOLERANCES[precision]
@@ -195,19 +195,52 @@ def exported_onnx(
 
 
 def _why_not(difference: OutputDifference, tolerance: float, precision: str) -> str:
+    tried = f"The ONNX file does not compute what torch does: on an input of {difference.input_shape}"
+    if difference.output_shapes is not None:
+        got, expected = difference.output_shapes
+        wrong = "One of its operators is exported wrongly; where axes are open, try a fixed size."
+        return f"{tried} its output has the shape {got}, and torch's {expected}. {wrong}"
     coarse = "Half precision may be too coarse for these weights: ship fp32. " if precision == "fp16" else ""
     return (
-        f"The ONNX file does not compute what torch does: on an input of {difference.input_shape} outputs differ by "
-        f"{difference.largest:.3g}, {difference.relative:.3g} of the largest one, where rounding explains "
-        f"{difference.allowed(tolerance):.2g}. {coarse}If outputs are not finite, the training diverged."
+        f"{tried} outputs differ by {difference.largest:.3g}, {difference.relative:.3g} of the largest one, "
+        f"where rounding explains {difference.allowed(tolerance):.2g}. {coarse}If outputs are not finite, the training "
+        "diverged."
     )
 
 
-def shipped(folder: Path, name: str, content: bytes, what: str) -> ShippedFile:
-    """Write a file of the network, and say what it is."""
+def write_shipped(folder: Path, card: ModelCard, contents: Mapping[str, tuple[bytes, str]]) -> ModelCard:
+    """Write the files of a network and its card: all of them, or none.
+
+    All is written under other names before anything takes its own, and a card of before goes first: whenever the
+    process is killed, a card is of the files that it lies beside.
+
+    Args:
+        folder: is made where it is not there.
+        card: of the network; what it says of files is written anew.
+        contents: bytes of each file, and what it is in a sentence, by name.
+
+    Returns:
+        The card that was written, with the files in it.
+
+    Raises:
+        OSError: something cannot be written; what was there before stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content)
-    return ShippedFile(name, what, hashlib.sha256(content).hexdigest(), len(content))
+    card = replace(card, files=[ShippedFile.of(name, what, content) for name, (content, what) in contents.items()])
+    cards = card.contents()
+    whole = {**{name: content for name, (content, _) in contents.items()}, **cards}
+    parts = {folder / name: folder / f"{name}.part" for name in whole}
+    try:
+        for part, content in zip(parts.values(), whole.values(), strict=True):
+            part.write_bytes(content)
+        for name in cards:
+            (folder / name).unlink(missing_ok=True)
+        for path, part in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return card
 
 
 def engine_words(engine: BuiltEngine, input_size: tuple[int, int]) -> str:
@@ -239,19 +272,31 @@ def _with_notes(model: bytes, notes: Mapping[str, str]) -> bytes:
     return bytes(parsed.SerializeToString())
 
 
+def _open_axes(space: Space, workload: Workload) -> tuple[DynamicShape, Sequence[Space]]:
+    """What may stay open, and the space at other sizes, which show that it may.
+
+    A user's space may be made for one size; then nobody can say what is right at another one.
+    """
+    shape = dynamic_shape(workload)
+    try:
+        return shape, [open_space(space.name, size, space.classes) for size in _other_sizes(space.input_size, shape)]
+    except WrongUse as error:
+        reason = f"the space cannot be opened at another size: {error}"
+        return DynamicShape({"batch": shape.ranges["batch"]}, dict.fromkeys(("height", "width"), reason)), ()
+
+
 def _trials(
-    space: Space, architecture: Architecture, module: nn.Module, shape: DynamicShape
+    space: Space, architecture: Architecture, module: nn.Module, shape: DynamicShape, others: Sequence[Space]
 ) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Networks of torch with inputs to compare on."""
+    """Networks of torch with inputs to compare on, of the space and of the same at other sizes."""
     for seed in _SEEDS:
         yield module, _noise(1, space.input_size, seed)
     if "batch" in shape.ranges:
         yield module, _noise(_OTHER_BATCH, space.input_size, len(_SEEDS))
-    for size in _other_sizes(space.input_size, shape):
-        other = open_space(space.name, size, space.classes)
+    for other in others:
         reference = build_module(other.network(architecture))
         reference.load_state_dict(module.state_dict())
-        yield reference, _noise(1, size, len(_SEEDS))
+        yield reference, _noise(1, other.input_size, len(_SEEDS))
 
 
 def _other_sizes(size: tuple[int, int], shape: DynamicShape) -> Sequence[tuple[int, int]]:

@@ -61,7 +61,7 @@ def mixed(layers: Layers, read: Read, weights: Tensor, left_out: Tensor, known: 
                 continue
             with nullcontext() if graph else torch.no_grad():
                 x = read(index)
-                output = layer(x if _is_everything(images) else x[images])
+                output = layer(x if isinstance(images, slice) else x[images])
             if rows.requires_grad or not bool(numbers[which, index].eq(1).all()):
                 output = _weighted(rows[images, index], output)
             total = _added(total, output, images, len(x))
@@ -130,10 +130,6 @@ def _images(which: Tensor, device: torch.device) -> Tensor | slice | None:
     if bool(which.all()):
         return slice(None)
     return which.nonzero().squeeze(1).to(device, non_blocking=True) if bool(which.any()) else None
-
-
-def _is_everything(images: Tensor | slice) -> bool:
-    return isinstance(images, slice)
 
 
 def _weighted(own: Tensor, output: Tensor) -> Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from search.cost import format_cost
@@ -33,6 +33,11 @@ class ShippedFile:
     what: str
     sha256: str
     size_bytes: int
+
+    @staticmethod
+    def of(name: str, what: str, content: bytes) -> ShippedFile:
+        """The file that has these bytes; nothing is written."""
+        return ShippedFile(name, what, hashlib.sha256(content).hexdigest(), len(content))
 
 
 @dataclass(frozen=True)
@@ -127,13 +132,10 @@ class ModelCard:
         known: dict[str, Any] = _known({"schema": SCHEMA, **values, **more})
         return known
 
-    def write(self, folder: Path) -> tuple[Path, Path]:
-        """Write ``NAME.card.md`` and ``NAME.card.json``; returns their paths."""
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = folder / f"{self.name}.card.md", folder / f"{self.name}.card.json"
-        paths[0].write_text(self.markdown())
-        paths[1].write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
-        return paths
+    def contents(self) -> dict[str, bytes]:
+        """Of its files, ``NAME.card.md`` and ``NAME.card.json``, by name; ``write_shipped`` writes them."""
+        values = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+        return {f"{self.name}.card.md": self.markdown().encode(), f"{self.name}.card.json": values.encode()}
 
     def markdown(self) -> str:
         """The card for people."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from devices import unknown_name
-from search.supernet import Policy
+from search.supernet import Policy, uniform
 
 
 @final
@@ -146,11 +146,6 @@ def drawn_pairs(policy: Policy, generator: torch.Generator, count: int) -> Tenso
     noisy = policy.logits.detach() + policy.barred
     noisy = noisy - torch.log(-torch.log(uniform(noisy, generator, count)))
     return noisy.topk(min(2, noisy.shape[-1]), dim=-1).indices
-
-
-def uniform(like: Tensor, generator: torch.Generator, count: int) -> Tensor:
-    """Numbers above 0 and below 1, (count, *like.shape), where ``like`` is."""
-    return torch.rand((count, *like.shape), generator=generator).clamp_(1e-10, 1 - 1e-7).to(like.device)
 
 
 PATH_MODES: Mapping[str, PathMode] = {

@@ -38,7 +38,8 @@ class SearchRecipe:
         least_cost: share of the limit that they cost at least, as far as the policy draws such networks; 0 is any cost.
         recalibration_batches: training batches that renew the batch-norm statistics before a network is scored.
         score_images: validation images a candidate is scored on at most.
-        paths: candidates of a unit that a step computes: ``straight_through`` (the drawn one, and in policy steps the
+        paths: candidates of a unit that a step computes after the warm-up, which computes one, drawn uniformly for each
+            batch: ``straight_through`` (the drawn one, and in policy steps the
             outputs of all), ``two`` (as ProxylessNAS: the drawn one, and in policy steps the output of another),
             ``drawn`` (GDAS), or ``soft`` (all of them for every image, as the code of SqueezeNAS does);
             ``search/path_modes.py`` says more.

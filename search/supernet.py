@@ -120,19 +120,22 @@ class Policy(nn.Module):
         Returns:
             (images, units, candidates), differentiable in the logits.
         """
-        uniform = torch.rand((images, *self.logits.shape), generator=generator).clamp_(1e-10, 1 - 1e-7)
-        uniform = uniform.to(self.logits.device)
-        noisy = self.logits + self.barred - torch.log(-torch.log(uniform))
+        noisy = self.logits + self.barred - torch.log(-torch.log(uniform(self.logits, generator, images)))
         mixture = functional.softmax(noisy / temperature, dim=-1)
         if soft:
             return mixture
-        return _one_hot(mixture) - mixture.detach() + mixture
+        # In this order: what is drawn has a weight of exactly 1, which nothing is multiplied by.
+        return _one_hot(mixture) + (mixture - mixture.detach())
 
 
 def uniform_paths(policy: Policy, generator: torch.Generator) -> Tensor:
     """One network drawn uniformly from all that are allowed: one-hot rows, (units, candidates), no gradient."""
-    uniform = torch.rand(policy.logits.shape, generator=generator).to(policy.logits.device)
-    return _one_hot(uniform + policy.barred)
+    return _one_hot(torch.rand(policy.logits.shape, generator=generator).to(policy.logits.device) + policy.barred)
+
+
+def uniform(like: Tensor, generator: torch.Generator, count: int) -> Tensor:
+    """Numbers above 0 and below 1, (count, *like.shape), where ``like`` is."""
+    return torch.rand((count, *like.shape), generator=generator).clamp_(1e-10, 1 - 1e-7).to(like.device)
 
 
 def _one_hot(scores: Tensor) -> Tensor:

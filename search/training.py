@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from devices import NoAnswer, WrongUse
 from search.averaging import WeightAverage
 from search.checkpoint import (
+    layers_digest,
     load_checkpoint,
     load_own_checkpoint,
     module_tensors,
@@ -33,9 +34,10 @@ from search.recipe import TrainRecipe
 
 __all__ = [
     "CHECKPOINT_EVERY_S",
+    "LOOK_EVERY",
     "Pace",
     "Tell",
-    "cross_entropy",
+    "is_finite",
     "recalibrate",
     "score_network",
     "scoring_batches",
@@ -48,7 +50,7 @@ Tell: TypeAlias = Callable[[int, int], None]
 CHECKPOINT_EVERY_S = 10.0
 """Work that a kill may cost. A checkpoint of the demo takes some milliseconds."""
 
-_LOOK_EVERY = 20
+LOOK_EVERY = 20
 """Steps between looks at whether weights are still numbers: often enough to waste little, seldom enough to cost little.
 Steps and not seconds: processes have the same weights, and must stop at the same step."""
 
@@ -224,7 +226,7 @@ class _Training:
                 waiting_s += time.monotonic() - asked_at
                 self._step(pictures.to(self._device), labels.to(self._device), step)
                 tell(step + 1, steps)
-                if step + 1 == steps or (step + 1) % _LOOK_EVERY == 0:
+                if step + 1 == steps or (step + 1) % LOOK_EVERY == 0:
                     self._refuse_diverged(step + 1)
                 if step + 1 == steps or time.monotonic() - saved_at > CHECKPOINT_EVERY_S:
                     self._save(step + 1)
@@ -274,7 +276,7 @@ class _Training:
         return {name: value for name, value in self._identity.items() if name in said or name != "input_size"}
 
     def _refuse_diverged(self, step: int) -> None:
-        if not _is_finite(self._trained):
+        if not is_finite(self._trained):
             away = f", and move {self._checkpoint} away" if self._checkpoint.exists() else ""
             raise NoAnswer(
                 f"The training of {self._checkpoint.stem} diverged: after {step} of {self._recipe.steps} steps its "
@@ -283,7 +285,7 @@ class _Training:
 
     def _save(self, step: int) -> None:
         """Write the checkpoint; not with weights that are no numbers, which the next look will find."""
-        if not self._ranks.is_first or not _is_finite(self._trained):
+        if not self._ranks.is_first or not is_finite(self._trained):
             return
         tensors = module_tensors(_SCORED if self._average is None else _RAW, self._trained)
         if self._average is not None:
@@ -307,7 +309,7 @@ def _device_of(network: nn.Module) -> torch.device:
     return torch.device("cpu") if weight is None else weight.device
 
 
-def _is_finite(network: nn.Module) -> bool:
+def is_finite(network: nn.Module) -> bool:
     """Whether all weights and statistics are numbers; the device is asked once."""
     finite = [tensor.isfinite().all() for tensor in network.state_dict().values() if tensor.is_floating_point()]
     return not finite or bool(torch.stack(finite).all())
@@ -329,8 +331,7 @@ def _identity(
         "images": [images.name, len(images)],
         # Networks of all sizes have the same modules.
         "input_size": list(images.size),
-        # Weights of one shape fit networks that differ, in dilation for one.
-        "network": hashlib.sha256(str(network).encode()).hexdigest()[:16],
+        "network": layers_digest(network),
     }
 
 

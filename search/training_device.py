@@ -12,15 +12,17 @@ def training_device(asked: str, local: int = 0) -> str:
     """The device that is meant, as torch calls it: ``cpu`` or ``cuda:0``.
 
     Args:
-        asked: one of :data:`DEVICES`.
+        asked: one of :data:`DEVICES`, or what this function said before: ``cuda:0``.
         local: number of this process among those of this machine, which all need a GPU of their own.
 
     Raises:
         NotAvailable: there is no GPU, or there are more processes here than GPUs.
         WrongUse: there is no such device.
     """
-    if asked not in DEVICES:
-        raise unknown_name("device to train on", asked, DEVICES)
+    asked, _, number = asked.partition(":")
+    if asked not in DEVICES or (number and not number.isdecimal()):
+        raise unknown_name("device to train on", f"{asked}:{number}" if number else asked, DEVICES)
+    local = int(number) if number else local
     if asked == "cpu":
         return "cpu"  # Which can be said without torch.
     import torch

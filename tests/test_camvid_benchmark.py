@@ -313,7 +313,7 @@ def test_the_command_prints_its_tables_and_keeps_figures_and_plot(
     where = ["--data", "scenes", "--space", "demo", "--runtime", "dummy", "--out", str(tmp_path)]
     camvid.main(["--short", "--seeds", "2", *where])
     text = capsys.readouterr().out
-    assert text.startswith("demo at 64x96, scenes, 2 seeds, within ")
+    assert text.startswith("demo at 96x128, scenes, 2 seeds, within ")
     assert "table calibrated with 8 networks" in text
     assert re.search(r"rank random networks alike by [01-]\.\d{3} \(Spearman\); 90 % of those .* [\d.]+ M MACs", text)
     assert "latency-searched minus MAC-searched by seed, points: " in text

@@ -42,6 +42,7 @@ from paceline.options import (
     Threads,
     look_up,
     precision_of,
+    refuse_idle,
     refuse_unwritable,
 )
 from paceline.place import Place, measuring_place
@@ -99,7 +100,7 @@ def baseline(
 
     On latency, some widths are measured whole on the table's device until the widest within the limit is found, then
     the blocks of that one. With a table that was estimated from peak figures, widths are estimated in the same way and
-    added to it; on MACs nothing is measured.
+    added to it. On MACs no table is needed; where one is given, the blocks of the chosen width are added to it.
 
     `paceline compare` takes the file beside those of searches, and trains, exports and measures it the same way.
 
@@ -113,12 +114,13 @@ def baseline(
         raise WrongUse("How wide? Give --width, or --limit, or --like a network that was searched under a limit.")
     if table is None and name == "latency" and width is None:
         raise WrongUse("A limit on latency needs --table: what is measured is kept there.")
+    place = _place(table, target, runtime, threads, options, precision, rounds)
     if table is None or name == "macs":
         made = _by_macs(width, most, size, count)
         name, most = "macs", most if name == "macs" else None
+        if table is not None:
+            _add_blocks_of(made, size, count, table, precision, place, rounds)
     else:
-        estimated = any(map(is_estimated, Table.read(table).environments()))
-        place = None if estimated else measuring_place(find_target(target), runtime, threads, options)
         made = _by_latency(width, most, size, count, table, precision, place, rounds)
     result = _result(out, made, name, most, size, count)
     result.write(out)
@@ -179,6 +181,28 @@ def _limit_of(model: SearchResult, objective: str | None, width: float | None) -
     return (model.objective, model.limit) if fits else (objective or _OBJECTIVES[0], None)
 
 
+def _place(
+    table: Path | None,
+    target: str,
+    runtime: str | None,
+    threads: int,
+    options: Sequence[str],
+    precision: str | None,
+    rounds: int,
+) -> Place | None:
+    """Where things are measured; None where nothing is: without a table, or with one of estimates."""
+    others = {"--rounds": rounds != SamplingPlan.most_bursts}
+    if table is None:
+        why = "Nothing is measured without --table: give one"
+        others["--precision"] = precision is not None
+    elif any(map(is_estimated, Table.read(table).environments())):
+        why = "With a table that was estimated from peak figures nothing is measured: give one that was"
+    else:
+        return measuring_place(find_target(target), runtime, threads, options)
+    refuse_idle(why, target, runtime, threads, options, others)
+    return None
+
+
 def _beside_limit(name: str, made: Baseline, limit: float | None) -> str:
     if limit is None:
         return ""
@@ -219,10 +243,32 @@ def _by_latency(
         else:
             assert limit_s is not None, "there is a width or a limit"
             made = widest_mobilenetv2(limit_s, cost, size, classes, precision)
-        if place is not None:
-            plan = SamplingPlan().with_rounds(rounds)
-            _fill(writer, place, made.space.workloads(), plan, f"blocks of {made.space.name}")
+        _add_blocks(writer, place, made.space, rounds)
         return made
+
+
+def _add_blocks_of(
+    made: Baseline,
+    size: tuple[int, int],
+    classes: int,
+    path: Path,
+    asked: str | None,
+    place: Place | None,
+    rounds: int,
+) -> None:
+    """Have a table know the blocks of a width that was chosen without it, as `compare` wants it."""
+    with appending(path, create=False) as writer:
+        space, _ = mobilenetv2_of_width(made.width, size, classes, precision_of(writer.table, asked))
+        _add_blocks(writer, place, space, rounds)
+
+
+def _add_blocks(writer: TableWriter, place: Place | None, space: Space, rounds: int) -> None:
+    """Add what a table lacks of a space: measured, or estimated where there is no device to measure on."""
+    if place is None:
+        _estimate(writer, space)
+    else:
+        plan = SamplingPlan().with_rounds(rounds)
+        _fill(writer, place, space.workloads(), plan, f"blocks of {space.name}")
 
 
 def _estimate(writer: TableWriter, space: Space) -> None:

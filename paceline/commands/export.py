@@ -22,6 +22,7 @@ from latency import (
     ProfilingError,
     build_engine,
     is_estimated,
+    missing_for_engine,
     nothing_measured,
 )
 from lut import Lookup, Progress, Table, appending, fill
@@ -40,6 +41,7 @@ from paceline.options import (
     look_up,
     place_words,
     precision_of,
+    refuse_idle,
     refuse_unwritable,
 )
 from paceline.place import Place, measuring_place
@@ -50,14 +52,15 @@ from search import (
     ExportedOnnx,
     Interval,
     ModelCard,
-    ShippedFile,
     Weights,
     engine_words,
     exported_onnx,
     random_weights,
-    shipped,
     trained_weights,
+    write_shipped,
 )
+
+_NO_ENGINE = "No TensorRT engine can be built here"
 
 
 def export(
@@ -122,9 +125,12 @@ def export(
     refuse_unwritable(out / f"{found.name}.card.md")
     place = None
     if not measure:
-        _refuse_idle(target, runtime, options, again=again)
+        others = {"--rounds": rounds != WHOLE_NETWORK_PLAN.most_bursts, "--again": again}
+        refuse_idle("Nothing is measured without --measure: add it", target, runtime, threads, options, others)
     else:
         place = _place(read, table, target, runtime, threads, options)
+    if engine:
+        _refuse_missing()
     delivery = Delivery(limit_s=found.limit_on(table) if limit is None else limit)
     if read is not None and table is not None:  # What it lacks is said before anything takes long.
         _look_up(found, read, table, number_format)
@@ -140,25 +146,18 @@ def export(
         delivery = _delivery(found, table, number_format, delivery)
     built, lacking = (None, "") if engine is False else _engine(found, loaded, number_format)
     if engine and built is None:
-        raise NotAvailable(f"No TensorRT engine can be built here: {lacking}")
+        raise NotAvailable(f"{_NO_ENGINE}: {lacking}")
     card = card_of(found, loaded, delivery, number_format, models)
+    card = replace(card, caveats=caveats_of(card, found, loaded, models))
     # Nothing is written before all is well, so that the card is of the files that it lies beside.
-    card = replace(card, files=_write(found, models, built, out), caveats=caveats_of(card, found, loaded, models))
-    path, _ = card.write(out)
+    card = write_shipped(out, card, _contents(found, models, built))
     _say_what_is_left(card, out)
     if as_json:
         show_json(card.to_json())
     else:
-        _show(card, path, lacking)
+        _show(card, out, lacking)
     if delivery.is_broken:
         raise typer.Exit(1)
-
-
-def _refuse_idle(target: str, runtime: str | None, options: Sequence[str], *, again: bool) -> None:
-    """Refuse options that say how to measure, where nothing is."""
-    given = {"--target": target != "local", "--runtime": runtime, "--option": options, "--again": again}
-    if idle := [name for name, value in given.items() if value]:
-        raise WrongUse(f"Nothing is measured without --measure: add it, or leave out {' and '.join(idle)}.")
 
 
 def _place(
@@ -208,23 +207,34 @@ def _onnx_models(
     return models
 
 
+def _refuse_missing() -> None:
+    """Refuse to begin where an engine is asked for and none can be built."""
+    if (missing := missing_for_engine()) is not None:
+        raise NotAvailable(f"{_NO_ENGINE}: {_reason(missing)}")
+
+
 def _engine(found: Shipment, weights: Weights, precision: str) -> tuple[BuiltEngine | None, str]:
     """An engine; or why there is none."""
     try:
         engine = build_engine(found.at(precision).network(found.architecture), weights.module)
     except ProfilingError as error:
         return None, str(error)
-    return (None, f"{engine.reason}. {engine.remedy}") if isinstance(engine, Missing) else (engine, "")
+    return (None, _reason(engine)) if isinstance(engine, Missing) else (engine, "")
 
 
-def _write(
-    found: Shipment, models: Mapping[str, ExportedOnnx], engine: BuiltEngine | None, out: Path
-) -> list[ShippedFile]:
-    files = [shipped(out, name, onnx.model, onnx.describe()) for name, onnx in models.items()]
+def _reason(missing: Missing) -> str:
+    return f"{missing.reason}. {missing.remedy}"
+
+
+def _contents(
+    found: Shipment, models: Mapping[str, ExportedOnnx], engine: BuiltEngine | None
+) -> dict[str, tuple[bytes, str]]:
+    """What each file holds, and what it is, by its name."""
+    contents = {name: (onnx.model, onnx.describe()) for name, onnx in models.items()}
     if engine is not None:
         words = engine_words(engine, found.space.input_size)
-        files.append(shipped(out, f"{found.name}.{engine.precision}.engine", engine.plan, words))
-    return files
+        contents[f"{found.name}.{engine.precision}.engine"] = engine.plan, words
+    return contents
 
 
 def _say_what_is_left(card: ModelCard, out: Path) -> None:
@@ -268,12 +278,12 @@ def _delivery(found: Shipment, table: Path, precision: str, promised: Delivery) 
     )
 
 
-def _show(card: ModelCard, path: Path, lacking: str) -> None:
+def _show(card: ModelCard, out: Path, lacking: str) -> None:
     if lacking:
         say(f"No TensorRT engine: {lacking}")
     for file in card.files:
-        print(f"{path.parent / file.name}")
-    print(path)
+        print(out / file.name)
+    print(out / f"{card.name}.card.md")
     for sentence in card.delivery.sentences():
         print(sentence)
     for caveat in card.caveats:

@@ -15,6 +15,7 @@ import typer
 
 from devices import WrongUse
 from latency import build_module
+from paceline.commands.shipment import open_shipment
 from paceline.commands.show import open_network
 from paceline.options import Classes, Config, Data, InputSize, Json, Seed, TrainDevice, TrainThreads, use_threads
 from paceline.screen import progress_bar, say, show_json
@@ -24,7 +25,6 @@ from search import (
     Images,
     LabelledImages,
     Recipe,
-    SearchResult,
     Space,
     TrainedNetwork,
     TrainRecipe,
@@ -116,19 +116,18 @@ def _opened(
     classes: int | None,
 ) -> _Found:
     """The network; a published one tells as many classes apart as there are, if nobody says otherwise."""
-    space, architecture = open_network(network, input_size, classes)
+    found = open_shipment(network, input_size, classes)
 
     def opened(which: str, count: int) -> LabelledImages:
-        return open_images(data, which, space.input_size, seed=seed, count=count)
+        return open_images(data, which, found.space.input_size, seed=seed, count=count)
 
     images = Images(opened("train", recipe.images), opened(split, recipe.test_images))
-    if network in PUBLISHED and classes is None:
-        space, architecture = open_network(network, input_size, len(images.train.classes))
+    if found.result is None and classes is None:
+        found = open_shipment(network, input_size, len(images.train.classes))
     for each in (images.train, images.test):
-        _refuse_unfit(space, each)
+        _refuse_unfit(found.space, each)
         each.refuse_unlabelled()
-    name = network if network in PUBLISHED else SearchResult.read(Path(network)).name
-    return _Found(name, space, architecture, images)
+    return _Found(found.name, found.space, found.architecture, images)
 
 
 def _refuse_unfit(space: Space, images: LabelledImages) -> None:
@@ -220,9 +219,18 @@ def _result(
         teacher=teacher,
         processes=ranks.count,
         device=ranks.device.partition(":")[0],
-        command=shlex.join(["paceline", *sys.argv[1:]]),
+        command=_command(ranks),
         class_names=images.train.classes,
     )
+
+
+def _command(ranks: Ranks) -> str:
+    """The command line, with what starts the processes where there are several."""
+    if ranks.count == 1:
+        return shlex.join(["paceline", *sys.argv[1:]])
+    started = ["torchrun", "--nproc-per-node", str(ranks.here), "-m", "paceline", *sys.argv[1:]]
+    elsewhere = ranks.count - ranks.here
+    return shlex.join(started) + (f"  # and {elsewhere} processes elsewhere" if elsewhere else "")
 
 
 def _show(trained: TrainedNetwork, out: Path, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from search.data.labelled import IGNORE, Labels, Picture
 
-Pair: TypeAlias = tuple[Picture, Labels]
+Sample: TypeAlias = tuple[Picture, Labels]
 """An image with its labels."""
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -53,45 +53,45 @@ class Augmentation:
 
     name: str
     numbers: int
-    change: Callable[[Pair, Numbers], Pair]
+    change: Callable[[Sample, Numbers], Sample]
     by_step: bool = False
 
 
-def unchanged(pair: Pair, _: Numbers) -> Pair:
-    """The pair itself."""
-    return pair
+def unchanged(sample: Sample, _: Numbers) -> Sample:
+    """The sample itself."""
+    return sample
 
 
-def zoomed(pair: Pair, numbers: Numbers) -> Pair:
+def zoomed(sample: Sample, numbers: Numbers) -> Sample:
     """Mirrored in half of the cases, and zoomed into at a random place.
 
     Args:
-        pair: the labels of pixels move along; the class of a whole picture stays what it is.
+        sample: the labels of pixels move along; the class of a whole picture stays what it is.
         numbers: mirror, zoom, down, right; shape (4,).
     """
     flip, zoom, down, right = numbers
     share = 1.0 / (1.0 + zoom * (LARGEST_ZOOM - 1.0))
-    return _enlarged(mirrored(pair) if flip < 0.5 else pair, share, down, right)
+    return _enlarged(mirrored(sample) if flip < 0.5 else sample, share, down, right)
 
 
-def fully(pair: Pair, numbers: Numbers) -> Pair:
+def scaled_and_lit(sample: Sample, numbers: Numbers) -> Sample:
     """In another light, mirrored in half of the cases, and scaled by 0.5 to 2, then cut or surrounded.
 
     Around a picture that became smaller no pixel counts. Pictures with one class each only become larger: nothing
     is learnt from a frame around them.
 
     Args:
-        pair: the labels of pixels move along; the class of a whole picture stays what it is.
+        sample: the labels of pixels move along; the class of a whole picture stays what it is.
         numbers: mirror, scale, down, right, brightness, contrast, saturation; shape (7,).
     """
     flip, scale, down, right = numbers[:4]
-    picture, labels = pair
-    pair = lit(picture, *(1.0 + LIGHT * (2.0 * numbers[4:] - 1.0))), labels
+    picture, labels = sample
+    sample = lit(picture, *(1.0 + LIGHT * (2.0 * numbers[4:] - 1.0))), labels
     if flip < 0.5:
-        pair = mirrored(pair)
+        sample = mirrored(sample)
     least, most = SCALES if labels.ndim else (1.0, SCALES[1])
     by = least + scale * (most - least)
-    return _enlarged(pair, 1.0 / by, down, right) if by >= 1.0 else _surrounded(pair, by, down, right)
+    return _enlarged(sample, 1.0 / by, down, right) if by >= 1.0 else _surrounded(sample, by, down, right)
 
 
 AUGMENTATIONS: Mapping[str, Augmentation] = {
@@ -99,15 +99,15 @@ AUGMENTATIONS: Mapping[str, Augmentation] = {
     for made in (
         Augmentation("none", 0, unchanged, by_step=True),
         Augmentation("zoom", 4, zoomed, by_step=True),
-        Augmentation("full", 7, fully),
+        Augmentation("full", 7, scaled_and_lit),
     )
 }
 """By name. ``zoom`` mirrors and zooms in; ``full`` scales both ways, moves, mirrors and changes the light."""
 
 
-def mirrored(pair: Pair) -> Pair:
+def mirrored(sample: Sample) -> Sample:
     """Left becomes right."""
-    picture, labels = pair
+    picture, labels = sample
     return picture[:, ::-1], labels[..., ::-1] if labels.ndim else labels
 
 
@@ -133,9 +133,9 @@ def lit(picture: Picture, brightness: float, contrast: float, saturation: float)
     return np.asarray(image.convert("RGB", matrix))
 
 
-def _enlarged(pair: Pair, share: float, down: float, right: float) -> Pair:
+def _enlarged(sample: Sample, share: float, down: float, right: float) -> Sample:
     """A part of the picture, that share of its height and width, at the size of the whole."""
-    picture, labels = pair
+    picture, labels = sample
     height, width, _ = picture.shape
     top, left = down * (1.0 - share) * height, right * (1.0 - share) * width
     box = (left, top, left + share * width, top + share * height)
@@ -145,9 +145,9 @@ def _enlarged(pair: Pair, share: float, down: float, right: float) -> Pair:
     return zoomed, labels
 
 
-def _surrounded(pair: Pair, by: float, down: float, right: float) -> Pair:
+def _surrounded(sample: Sample, by: float, down: float, right: float) -> Sample:
     """The whole picture made smaller, somewhere in a frame of its former size."""
-    picture, labels = pair
+    picture, labels = sample
     height, width, _ = picture.shape
     small = (max(1, round(by * width)), max(1, round(by * height)))
     top, left = round(down * (height - small[1])), round(right * (width - small[0]))

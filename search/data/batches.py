@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices import WrongUse, unknown_name
-from search.data.augmentation import AUGMENTATIONS, Numbers, Pair
+from search.data.augmentation import AUGMENTATIONS, Numbers, Sample
 from search.data.labelled import LabelledImages
 from search.data.prefetch import ahead
 
@@ -82,7 +82,7 @@ class Batches:
         self.augment = augment
         self._augmentation = AUGMENTATIONS[augmentation if augment else "none"]
         self._seed, self._workers, self._share = seed, workers, share
-        self._cache: dict[int, Pair] = {}
+        self._cache: dict[int, Sample] = {}
         self._cached_bytes = 0
         self._lock = Lock()
 
@@ -164,7 +164,7 @@ class Batches:
     def _generator(self, *stream: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=stream))
 
-    def _read(self, index: int) -> Pair:
+    def _read(self, index: int) -> Sample:
         """From memory where it is there. Nothing is ever dropped: epochs visit all images, so the oldest is next."""
         if index in self._cache:
             return self._cache[index]
@@ -177,7 +177,7 @@ class Batches:
         return pair
 
 
-def _tensors(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def _tensors(pairs: Sequence[Sample]) -> tuple[Tensor, Tensor]:
     """Pictures and labels in one tensor each.
 
     The sums are numpy's: threads that read ahead and each computed with torch would want all cores for each.

@@ -28,12 +28,16 @@ class PolicyStrategy(Strategy):
         seed: of the draws.
         least: cost, without that of what all networks share, from which on networks are proposed. It counts for nothing
             where the policy has none between it and the budget.
+
+    Attributes:
+        least: the cost from which on networks are proposed; 0 where ``least`` counts for nothing.
     """
 
     def __init__(self, policy: Array, costs: Array, budget: float, seed: int, least: float = 0.0) -> None:
         self._policy = policy
         self._within = WithinLimit(costs, budget, least)
-        if least > 0 and not self._within.has_any(policy):
+        self.least = max(0.0, least) if self._within.has_any(policy) else 0.0
+        if self.least < least:
             self._within = WithinLimit(costs, budget)
         self._seed = seed
         self._told = set[tuple[int, ...]]()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from devices import Device
-from latency import BuiltEngine, Missing, ProfilingError, build_engine, build_module
+from latency import BuiltEngine, Missing, ProfilingError, build_engine, build_module, missing_for_engine
 from latency.profilers.tensorrt_native import TensorRtProfiler
 from tests.latency.fake_cuda import FakeCuda
 from tests.latency.fake_tensorrt import Fake
@@ -35,6 +35,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Fake]:
 @pytest.mark.parametrize("version", ["8.6.1", "11.4.0"])
 def test_an_engine_is_built_of_the_precision(version: str, install: Callable[[str], Fake]) -> None:
     install(version)
+    assert missing_for_engine() is None
     engine = build_engine(WORKLOAD, build_module(WORKLOAD))
     assert isinstance(engine, BuiltEngine)
     assert engine.plan
@@ -55,3 +56,4 @@ def test_without_tensorrt_it_is_said_how_it_gets_here(monkeypatch: pytest.Monkey
     assert isinstance(lacking, Missing)
     assert "tensorrt cannot be imported" in lacking.reason
     assert "pip install" in lacking.remedy
+    assert missing_for_engine() == lacking

@@ -63,6 +63,7 @@ def test_a_model_of_another_size_differs_altogether(module: torch.nn.Module) -> 
 
     difference = output_difference(Smaller(), module, "input_0", X)  # type: ignore[arg-type]
     assert not difference.is_within(1e9)
+    assert difference.output_shapes == ((1, 2, 32, 32), (1, 2, 64, 64))
 
 
 def test_what_rounding_costs_the_network_itself_is_allowed_for() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from devices import Target
+from devices import Target, WrongUse
 from latency import DummyProfiler, Environment, Runtime
 from paceline import options
-from paceline.options import fill_command, profiler_settings, use_threads
+from paceline.options import fill_command, profiler_settings, refuse_idle, use_threads
 from search import open_space
 from tests.contracts.examples import DEVICE
 
@@ -49,3 +49,11 @@ def test_the_fill_command_of_a_table_that_is_named_after_a_target_measures_there
     assert "--target xavier" in fill_command(open_space("demo", (64, 128), 5, "fp16"), Path("tables/xavier.jsonl"))
     assert "--precision" not in fill_command(open_space("demo", (64, 128), 5, "fp16"), Path("tables/xavier.jsonl"))
     assert "--precision fp32" in fill_command(open_space("demo", (64, 128), 5), Path("tables/xavier.jsonl"))
+
+
+def test_options_that_have_no_effect_are_all_named() -> None:
+    refuse_idle("Nothing is measured", "local", None, 1, [], {"--again": False})
+    with pytest.raises(WrongUse) as refused:
+        refuse_idle("Nothing is measured", "xavier", "dummy", 2, ["l2=cold"], {"--again": True})
+    named = "--target and --runtime and --threads and --option and --again"
+    assert str(refused.value) == f"Nothing is measured, or leave out {named}."

@@ -9,6 +9,7 @@ import pytest
 
 from devices import WrongUse
 from search.checkpoint import (
+    layers_digest,
     load_checkpoint,
     module_tensors,
     optimizer_tensors,
@@ -164,3 +165,10 @@ def test_a_checkpoint_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_
     with pytest.raises(OSError, match=r"c\.safetensors cannot be written"):
         saved(path)
     assert path.read_bytes() == before
+
+
+def test_layers_are_known_by_what_their_weights_do_not_show() -> None:
+    plain, drawn, dilated = (nn.Conv2d(1, 1, 3, dilation=dilation) for dilation in (1, 1, 2))
+    assert layers_digest(plain) == layers_digest(drawn)
+    assert layers_digest(plain) != layers_digest(dilated)
+    assert len(layers_digest(plain)) == 16

@@ -177,6 +177,27 @@ def test_more_candidates_can_be_asked_for_later(made: MakeSearch) -> None:
     assert len(more) == 6
 
 
+def test_a_search_that_ran_out_of_memory_goes_on_with_less(made: MakeSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differentiable, "CHECKPOINT_EVERY_S", -1.0)
+    with pytest.raises(Stopped):
+        made().search(stopping("supernet", 4))
+    found, _ = made(recipe={"checkpointing": True}).search()
+    assert found == made("whole").search()[0]
+
+
+@pytest.mark.parametrize("paths", ["straight_through", "soft"])
+def test_a_search_that_diverges_says_so_and_keeps_its_last_good_checkpoint(
+    made: MakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: str
+) -> None:
+    monkeypatch.setattr(differentiable, "CHECKPOINT_EVERY_S", -1.0)
+    with pytest.raises(NoAnswer, match=r"diverged: after 7 steps .*Lower weights_rate"):
+        made(recipe={"paths": paths, "weights_rate": 1e30}).search()
+    assert (
+        not (tmp_path / "c").exists()
+        or np.isfinite([value for row in state(tmp_path / "c").values() for value in row]).all()
+    )
+
+
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
@@ -449,7 +470,7 @@ def test_chains_that_classify_are_searched(name: str, objects: MakeImages, tmp_p
 
 def test_an_identity_has_no_setting_that_says_what_the_default_does(made: MakeSearch) -> None:
     identities = {paths: made(recipe={"paths": paths})._identity() for paths in ("straight_through", "soft", "two")}
-    new = {"paths", "draws", "checkpointing", "channels_last", "bf16"}
+    new = {"paths", "draws", "checkpointing", "channels_last", "bf16", "candidates", "least_cost"}
     assert {paths: new & set(identity) for paths, identity in identities.items()} == {
         "straight_through": set(),
         "soft": set(),

@@ -100,6 +100,24 @@ def test_each_process_needs_a_gpu_of_its_own(
         pass
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ((), "RANK and MASTER_ADDR and MASTER_PORT are not set"),
+        (("MASTER_ADDR", "MASTER_PORT"), "says 4 processes, and RANK is not set: start them by torchrun, or unset"),
+    ],
+)
+def test_processes_that_nobody_started_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, told: tuple[str, ...], said: str
+) -> None:
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("WORLD_SIZE", *told):
+        monkeypatch.setenv(name, "4")
+    with pytest.raises(WrongUse, match=said), joined("cpu"):
+        pass
+
+
 def test_a_device_is_one_of_those_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WrongUse, match="no device to train on 'gpu'"), joined("gpu"):
         pass

@@ -58,5 +58,6 @@ def test_networks_cost_what_they_are_to_cost_at_least() -> None:
 
 
 def test_a_least_cost_that_no_network_has_is_no_hindrance() -> None:
-    networks = ExactFinish(np.full((3, 2), 0.5), np.ones((3, 2)), 10.0, 0, least=9.0).ask(4)
-    assert len(networks) == 4
+    policy = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    networks = ExactFinish(policy, np.ones((3, 2)), 10.0, 0, least=9.0).ask(4)
+    assert (len(networks), networks[0]) == (4, (0, 1, 0))

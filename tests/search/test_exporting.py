@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from devices import NoAnswer, WrongUse
-from latency import AxisRange, BuiltEngine
+from latency import AxisRange, BuiltEngine, output_difference, plug_in_files
 from search import (
     Architecture,
     Comparison,
@@ -26,11 +26,13 @@ from search import (
     exported_onnx,
     open_space,
     random_weights,
-    shipped,
     train_network,
     trained_weights,
+    write_shipped,
 )
 from search.checkpoint import load_checkpoint, save_checkpoint
+from search.exporting import _why_not
+from tests.search.test_model_card import CARD
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are built of its modules")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; files are run by it")
@@ -98,6 +100,19 @@ def test_axes_that_cannot_stay_open_say_why() -> None:
     assert {difference.input_shape for difference in found.differences} == {(1, 3, 32, 32), (3, 3, 32, 32)}
 
 
+def test_a_space_of_one_size_keeps_it_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plug_in_files, "_LOADED", dict(plug_in_files._LOADED))
+    file = tmp_path / "my_space.py"
+    file.write_text('from search import open_space\nspace = open_space("demo", (48, 64), 3)\n')
+    own = open_space(str(file))
+    network = Architecture(own.name, own.reference)
+    found = exported_onnx(own, network, random_weights(own, network).module, dynamic=True)
+    assert found.shape.ranges == {"batch": AxisRange(1)}
+    assert found.shape.refused["height"].startswith("the space cannot be opened at another size: ")
+    assert found.shape.refused["width"].endswith("to open it for others.")
+    assert {difference.input_shape for difference in found.differences} == {(1, 3, *SIZE), (3, 3, *SIZE)}
+
+
 def test_weights_whose_outputs_are_not_finite_are_not_exported(space: Space, network: Architecture) -> None:
     module = random_weights(space, network).module
     with torch.no_grad():
@@ -115,6 +130,23 @@ def test_a_file_that_computes_something_else_is_not_exported(
     monkeypatch.setattr("search.exporting.export_onnx", lambda workload, module: export_onnx(workload, other))
     with pytest.raises(NoAnswer, match="does not compute what torch does"):
         exported_onnx(space, network, random_weights(space, network).module)
+
+
+def test_a_file_whose_output_has_another_shape_is_not_said_to_diverge() -> None:
+    class Smaller(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, :, ::2, ::2]
+
+    difference = output_difference(Runner(), Smaller(), "input_0", torch.zeros(1, 3, 4, 8))  # type: ignore[arg-type]
+    said = _why_not(difference, 16.0, "fp16")
+    assert "its output has the shape (1, 3, 4, 8), and torch's (1, 3, 2, 4)." in said
+    assert "nan" not in said
+    assert "diverged" not in said
+
+
+class Runner:
+    def run(self, **inputs: np.ndarray) -> np.ndarray:
+        return inputs["input_0"]
 
 
 def test_random_weights_have_outputs_worth_comparing(space: Space, network: Architecture) -> None:
@@ -210,11 +242,48 @@ def test_weights_that_are_not_there_are_refused(space: Space, network: Architect
         trained_weights(space, network, tmp_path / "broken.safetensors")
 
 
-def test_a_file_is_written_and_described(tmp_path: Path) -> None:
-    file = shipped(tmp_path / "out", "a.onnx", b"abc", "three letters")
-    assert (tmp_path / "out" / "a.onnx").read_bytes() == b"abc"
-    assert file.size_bytes == 3
+def test_files_are_written_and_described(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    card = write_shipped(out, CARD, {"a.onnx": (b"abc", "three letters")})
+    assert sorted(path.name for path in out.iterdir()) == ["a.onnx", "latency.card.json", "latency.card.md"]
+    assert (out / "a.onnx").read_bytes() == b"abc"
+    (file,) = card.files
+    assert (file.name, file.what, file.size_bytes) == ("a.onnx", "three letters", 3)
     assert file.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert json.loads((out / "latency.card.json").read_text())["files"][0]["sha256"] == file.sha256
+    assert (out / "latency.card.md").read_text() == card.markdown()
+
+
+def test_where_the_disk_is_full_all_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_shipped(tmp_path, CARD, {"a.onnx": (b"old", "")})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "card" in path.name:
+            write(path, content[:3])
+            raise OSError("no space left")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_shipped(tmp_path, CARD, {"a.onnx": (b"new", "")})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_stopped_between_the_files_no_card_is_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_shipped(tmp_path, CARD, {"a.onnx": (b"old", ""), "b.onnx": (b"old", "")})
+    replace_file = Path.replace
+
+    def stopped(path: Path, target: Path) -> Path:
+        if target.name == "b.onnx":
+            raise KeyboardInterrupt
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_shipped(tmp_path, CARD, {"a.onnx": (b"new", ""), "b.onnx": (b"new", "")})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx"]
 
 
 def test_an_engine_says_where_it_runs() -> None:

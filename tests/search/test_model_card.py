@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 from search import Accuracy, Delivery, Interval, ModelCard, ShippedFile
 
@@ -103,16 +102,23 @@ def test_estimates_are_called_so() -> None:
     assert "10 ms (5 to 20 ms), from estimated blocks" in replace(CARD, delivery=guessed).markdown()
 
 
-def test_the_card_for_programs_is_strict_json_with_the_verdict(tmp_path: Path) -> None:
-    page, values = CARD.write(tmp_path / "shipped")
-    assert page.read_text() == CARD.markdown()
-    read = json.loads(values.read_text(), parse_constant=refused)
+def test_the_card_for_programs_is_strict_json_with_the_verdict() -> None:
+    contents = CARD.contents()
+    assert list(contents) == ["latency.card.md", "latency.card.json"]
+    assert contents["latency.card.md"].decode() == CARD.markdown()
+    read = json.loads(contents["latency.card.json"], parse_constant=refused)
     assert read["schema"] == 1
     assert read["delivery"]["verdict"] == "met"
     assert read["delivery"]["predicted"] == {"mean_s": 0.01, "low_s": None, "high_s": None}
     assert read["normalisation"]["mean"] == [0.485, 0.456, 0.406]
     assert read["units"] == [["stage 1.1", "k3e1g1"], ["stage 1.2", "skip"]]
     assert read["files"][0]["sha256"] == "ab" * 32
+
+
+def test_a_file_is_known_by_its_bytes() -> None:
+    file = ShippedFile.of("a.onnx", "three letters", b"abc")
+    assert (file.name, file.what, file.size_bytes) == ("a.onnx", "three letters", 3)
+    assert file.sha256.startswith("ba7816bf8f01cfea")
 
 
 def refused(name: str) -> None:

@@ -123,7 +123,7 @@ def test_the_gradient_of_a_draw_reaches_the_logits(supernet: Supernet, images: T
 def test_a_hard_draw_is_one_hot_and_a_soft_one_is_the_softmax(policy: Policy) -> None:
     hard, soft = (policy.draw(0.7, seeded(), soft=kind, images=50) for kind in (False, True))
     torch.testing.assert_close(soft.sum(-1), torch.ones(50, 2))
-    assert torch.equal(hard.detach().ne(0).sum(-1), torch.ones(50, 2, dtype=torch.int64))
+    assert torch.equal(hard.detach(), torch.nn.functional.one_hot(soft.argmax(-1), soft.shape[-1]).to(hard.dtype))
     assert torch.equal(hard.argmax(-1), soft.argmax(-1))
 
 

@@ -205,7 +205,7 @@ def test_a_training_that_diverges_stops_and_keeps_the_last_weights_that_were_num
     tiny: Space, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, every_s: float
 ) -> None:
     monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", every_s)
-    monkeypatch.setattr(training, "_LOOK_EVERY", 3)
+    monkeypatch.setattr(training, "LOOK_EVERY", 3)
     network = build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
     recipe, told = TrainRecipe(steps=30, batch_size=2, rate=0.05, precision=precision), list[int]()
 

@@ -39,6 +39,14 @@ def test_processes_share_no_gpu(gpus: int) -> None:
         training_device("auto", gpus)
 
 
-def test_a_device_nobody_knows_is_refused_with_those_there_are() -> None:
-    with pytest.raises(WrongUse, match=r"no device to train on 'gpu'.*auto, cpu"):
-        training_device("gpu")
+def test_what_was_said_before_means_the_same(gpus: int) -> None:
+    if gpus:
+        assert training_device(f"cuda:{gpus - 1}") == f"cuda:{gpus - 1}"
+    with pytest.raises(NotAvailable):
+        training_device(f"cuda:{gpus}")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1"])
+def test_a_device_nobody_knows_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(WrongUse, match=f"no device to train on '{name}'.*auto, cpu"):
+        training_device(name)

@@ -92,6 +92,30 @@ def test_on_latency_the_network_is_measured_whole_and_then_its_blocks(
     assert "No MobileNetV2 is within 0.001 ms: at width 0.1" in none.err
 
 
+def test_on_macs_a_table_comes_to_know_the_blocks(command: Command, dummy_table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mobilenetv2.json"
+    place = ("--table", dummy_table, "--runtime", "dummy", "--rounds", 1)
+    ended = command("baseline", "--objective", "macs", "--limit", "2M", *SIZE, *place, "--out", out, "--json")
+    assert ended.status == 0, ended.err
+    assert (ended.json["objective"], ended.json["limit"]) == ("macs", 2e6)
+    assert command("predict", out, "--table", dummy_table).status == 0
+
+
+def test_on_macs_a_table_of_estimates_comes_to_know_the_blocks(command: Command, tmp_path: Path) -> None:
+    table, out = tmp_path / "xavier.jsonl", tmp_path / "m.json"
+    filled = command(
+        *("profile-device", "--estimate", "--target", "xavier", "--space", "mobilenetv2-0.1", *SIZE, "--out", table)
+    )
+    assert filled.status == 0, filled.err
+    made = ("baseline", "--objective", "macs", "--width", 0.2, *SIZE, "--table", table, "--out", out)
+    idle = command(*made, "--runtime", "dummy")
+    assert idle.status == 2
+    assert "estimated from peak figures nothing is measured: give one that was, or leave out --runtime." in idle.err
+    ended = command(*made)
+    assert ended.status == 0, ended.err
+    assert command("predict", out, "--table", table).status == 0
+
+
 def test_without_the_device_the_table_decides(command: Command, tmp_path: Path) -> None:
     table = tmp_path / "xavier.jsonl"
     filled = command(
@@ -115,6 +139,9 @@ def test_without_the_device_the_table_decides(command: Command, tmp_path: Path) 
         ((*SIZE, "--limit", "1ms"), "needs --table"),
         ((*SIZE, "--limit", "1M", "--objective", "beauty"), "no objective 'beauty'"),
         ((*SIZE, "--limit", "1ms", "--width", 1), "give --width or --limit"),
+        ((*SIZE, "--width", 1, "--rounds", 3), "measured without --table: give one, or leave out --rounds"),
+        ((*SIZE, "--width", 1, "--precision", "fp16", "--threads", 2), "leave out --threads and --precision"),
+        ((*SIZE, "--objective", "macs", "--limit", "8M", "--target", "xavier"), "leave out --target"),
     ],
 )
 def test_what_is_missing_is_said(command: Command, tmp_path: Path, words: tuple[object, ...], said: str) -> None:

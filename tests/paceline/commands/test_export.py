@@ -104,6 +104,7 @@ def test_an_engine_that_is_asked_for_and_cannot_be_built_is_missed(
 
     for name in ("tensorrt", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("paceline.commands.export.exported_onnx", lambda *_, **__: pytest.fail("it is asked first"))
     ended = command("export", searched, "--out", tmp_path / "out", "--engine")
     assert ended.status == 3
     assert "tensorrt cannot be imported" in ended.err
@@ -149,6 +150,7 @@ def test_a_table_of_another_runtime_says_with_what_it_was_filled(
     ("words", "said"),
     [
         (("--again", "--runtime", "dummy"), "leave out --runtime and --again"),
+        (("--rounds", "3", "--threads", "2"), "without --measure: add it, or leave out --threads and --rounds"),
         (("--precision", "fp13"), "no number format 'fp13'"),
         (("--weights", "typo.safetensors"), "typo.safetensors is not there"),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from paceline.commands.train import _command
 from search import Comparison, SearchResult, TrainedNetwork, open_images, open_space, trained_weights
 from tests.paceline.conftest import Command
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
+from search import Ranks  # noqa: E402 - it imports torch
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -95,7 +97,8 @@ def words(tmp_path: Path) -> tuple[object, ...]:
 
 def loss(network: torch.nn.Module) -> float:
     """With the statistics of the images themselves: running ones are of little worth after so few steps."""
-    from search.training import cross_entropy, scoring_batches
+    from search.distillation import cross_entropy
+    from search.training import scoring_batches
 
     pictures, labels = next(scoring_batches(open_images("scenes", "train", (32, 64), count=8)).all_batches())
     with torch.inference_mode():
@@ -196,6 +199,21 @@ def test_a_split_without_labels_is_refused_before_the_training(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("ranks", "command"),
+    [
+        (Ranks(), "paceline train small.json"),
+        (Ranks(0, 2, here=2), "torchrun --nproc-per-node 2 -m paceline train small.json"),
+        (Ranks(0, 8, here=4), "torchrun --nproc-per-node 4 -m paceline train small.json  # and 4 processes elsewhere"),
+    ],
+)
+def test_the_command_line_is_kept_with_what_started_it(
+    monkeypatch: pytest.MonkeyPatch, ranks: Ranks, command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["paceline", "train", "small.json"])
+    assert _command(ranks) == command
+
+
 def test_two_processes_train_one_network(command: Command, words: tuple[object, ...], tmp_path: Path) -> None:
     """As torchrun starts them: the same steps as one process, the same weights in both, and about the same loss."""
     from safetensors.torch import load_file
@@ -223,6 +241,7 @@ def test_two_processes_train_one_network(command: Command, words: tuple[object, 
     assert done.returncode == 0, done.stderr
     trained = TrainedNetwork.read(two / "small.train.json")
     assert (trained.processes, trained.steps) == (2, 4)
+    assert trained.command.startswith("torchrun --nproc-per-node 2 -m paceline train ")
 
     first, *others = [
         load_file(tmp_path / f"{name}.safetensors") for name in ("whole0", "whole1", "resumed0", "resumed1")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.data import IGNORE
-from search.data.augmentation import AUGMENTATIONS, GREY, OUTSIDE, fully, lit, mirrored, zoomed
+from search.data.augmentation import AUGMENTATIONS, GREY, OUTSIDE, lit, mirrored, scaled_and_lit, zoomed
 from search.data.labelled import class_label
 
 SHAPE = (20, 32)
@@ -64,13 +64,13 @@ def test_mirrored_twice_is_the_picture_itself() -> None:
 
 def test_the_middle_of_all_numbers_changes_little() -> None:
     """Neither mirrored nor scaled nor lit: a third of the way from 0.5 to 2 is 1."""
-    picture, labels = fully(drawing(), np.array([1.0, 1 / 3, 0.5, 0.5, *STILL]))
+    picture, labels = scaled_and_lit(drawing(), np.array([1.0, 1 / 3, 0.5, 0.5, *STILL]))
     np.testing.assert_array_equal(picture, drawing()[0])
     np.testing.assert_array_equal(labels, drawing()[1])
 
 
 def test_around_a_smaller_picture_no_pixel_counts() -> None:
-    picture, labels = fully(drawing(), np.array([1.0, 0.0, 0.0, 1.0, *STILL]))
+    picture, labels = scaled_and_lit(drawing(), np.array([1.0, 0.0, 0.0, 1.0, *STILL]))
     inside = np.zeros(SHAPE, dtype=bool)
     inside[: SHAPE[0] // 2, SHAPE[1] // 2 :] = True  # Half the size, at the top and to the right.
     assert (labels[~inside] == IGNORE).all()
@@ -79,7 +79,7 @@ def test_around_a_smaller_picture_no_pixel_counts() -> None:
 
 
 def test_scaled_by_two_a_quarter_of_the_picture_is_left() -> None:
-    _, labels = fully(drawing(), np.array([1.0, 1.0, 0.0, 0.0, *STILL]))
+    _, labels = scaled_and_lit(drawing(), np.array([1.0, 1.0, 0.0, 0.0, *STILL]))
     np.testing.assert_array_equal(labels, drawing()[1][:10, :16].repeat(2, axis=0).repeat(2, axis=1))
 
 
