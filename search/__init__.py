@@ -12,6 +12,7 @@ from search.baseline import BY_HAND, Baseline, mobilenetv2_of_width, widest_mobi
 from search.calibration_networks import balanced_architectures
 from search.compare import WHOLE_NETWORK_PLAN, Images, NetworkComparison, spaces_of
 from search.comparison import Comparison, Interval, NetworkResult
+from search.compute_device import training_device
 from search.cost import OBJECTIVES, Cost, Goal, format_cost
 from search.data import (
     IGNORE,
@@ -102,7 +103,6 @@ from search.strategy_choices import (
 )
 from search.tabular_benchmark import TabularBenchmark
 from search.trained_network import TrainedNetwork
-from search.training_device import training_device
 
 if TYPE_CHECKING:
     from search.differentiable import DifferentiableSearch

@@ -26,12 +26,12 @@ from latency import (
 from lut import Lookup, Progress, Start, TableWriter, fill, is_doubtful
 from search.baseline import BY_HAND
 from search.comparison import Comparison, Interval, NetworkResult
+from search.compute_device import training_device
 from search.data import LabelledImages, score_of
 from search.objective import Objective
 from search.recipe import TrainRecipe
 from search.result import SearchResult
 from search.spaces import Architecture, Space
-from search.training_device import training_device
 
 WHOLE_NETWORK_PLAN = SamplingPlan(warm_up_s=0.03, least_s=0.1, limit_s=0.2, most_bursts=8)
 """Whole networks take longer than blocks, and there are few of them."""

@@ -29,6 +29,7 @@ from search.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from search.compute_device import training_device
 from search.data import Batches, LabelledImages, Labels, Picture
 from search.distillation import cross_entropy
 from search.evaluators.from_scratch import refuse_unfit
@@ -45,7 +46,6 @@ from search.standing import Standing
 from search.strategies import Trial
 from search.supernet import Policy, Supernet, uniform_paths
 from search.training import CHECKPOINT_EVERY_S, LOOK_EVERY, is_finite, scoring_batches
-from search.training_device import training_device
 
 Tell = Callable[[str, int, int, str], None]
 """Told as it goes: stage, steps done, steps in all, and what is known by now, in words."""

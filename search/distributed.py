@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from devices import WrongUse
-from search.training_device import training_device
+from search.compute_device import training_device
 
 
 @final

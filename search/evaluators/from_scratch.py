@@ -8,12 +8,12 @@ from typing import final
 
 from devices import WrongUse
 from latency import build_module
+from search.compute_device import training_device
 from search.cost import Picks
 from search.data import LabelledImages, score_of
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.recipe import TrainRecipe
 from search.spaces import Architecture, Space
-from search.training_device import training_device
 
 
 @final

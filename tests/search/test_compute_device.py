@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devices import NotAvailable, WrongUse
-from search.training_device import training_device
+from search.compute_device import training_device
 
 torch = pytest.importorskip("torch", reason="torch is not installed; it knows which GPUs there are")
 
