@@ -112,7 +112,9 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
     distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:
         here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
-        yield Ranks(distributed.get_rank(), count, str(found), here)
+        ranks = Ranks(distributed.get_rank(), count, str(found), here)
+        yield ranks
+        ranks.wait()  # A process that leaves closes connections that others may be reading from.
     finally:
         distributed.destroy_process_group()
 
