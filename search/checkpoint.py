@@ -31,10 +31,13 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], values: Mapping[s
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = path.with_name(path.name + ".part")
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    begun.touch()
+    mode = begun.stat().st_mode
     try:
         save_file(contiguous, begun, metadata={"values": json.dumps({"schema": _SCHEMA, **values})})
     except SafetensorError as error:
         raise OSError(f"{path} cannot be written: {error}") from error
+    begun.chmod(mode)  # Others may read it who may read other new files; safetensors leaves it to the owner alone.
     begun.replace(path)
 
 

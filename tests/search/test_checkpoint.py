@@ -172,3 +172,8 @@ def test_layers_are_known_by_what_their_weights_do_not_show() -> None:
     assert layers_digest(plain) == layers_digest(drawn)
     assert layers_digest(plain) != layers_digest(dilated)
     assert len(layers_digest(plain)) == 16
+
+
+def test_whoever_may_read_other_new_files_may_read_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    assert saved(tmp_path / "c.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
