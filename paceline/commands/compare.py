@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from devices import WrongUse, find_target
+from devices import find_target
 from latency import is_estimated, nothing_measured
 from lut import Table, appending, refuse_other_environment
 from paceline.options import (
@@ -29,6 +29,7 @@ from paceline.options import (
     TrainThreads,
     look_up,
     precision_of,
+    refuse_idle,
     use_threads,
 )
 from paceline.place import measuring_place
@@ -96,7 +97,9 @@ def compare(
             with start({}) as process:
                 refuse_other_environment(writer.table, process.environment)
         else:
-            _refuse_measuring(target, runtime, options, again=again)
+            why = "With a table that was estimated from peak figures nothing is measured: give one that was"
+            typed = {"--rounds": rounds != WHOLE_NETWORK_PLAN.most_bursts, "--again": again}
+            refuse_idle(why, target, runtime, threads, options, typed)
         bar = stack.enter_context(progress_bar("comparing"))
         lookup = look_up(space, writer.table, table)
         beside = {other.name: look_up(other, writer.table, table) for other in others}
@@ -119,16 +122,6 @@ def compare(
 def _is_at_hand(table: Table) -> bool:
     """Whether the table tells of a device that can be measured, and not of peak figures."""
     return not any(map(is_estimated, table.environments()))
-
-
-def _refuse_measuring(target: str, runtime: str | None, options: list[str], *, again: bool) -> None:
-    """Refuse options that say how to measure, where nothing is."""
-    given = {"--target": target != "local", "--runtime": runtime, "--option": options, "--again": again}
-    if found := [name for name, value in given.items() if value]:
-        raise WrongUse(
-            "With a table that was estimated from peak figures nothing is measured. Leave out "
-            f"{' and '.join(found)}, or give a table that was measured."
-        )
 
 
 def report(
