@@ -17,10 +17,9 @@ from devices import WrongUse
 _LOADED: dict[Path, ModuleType] = {}
 """The one list of this process, in the order in which files were loaded."""
 
-_BROKEN = (
+RAISED_BY_CODE = (
     ImportError,
     AttributeError,
-    SyntaxError,
     RuntimeError,
     OSError,
     TypeError,
@@ -30,7 +29,7 @@ _BROKEN = (
     ArithmeticError,
     AssertionError,
 )
-"""What a file raises while it runs when something is wrong with it."""
+"""What a user's code raises while it runs when something is wrong with it."""
 
 
 def load_plug_in(path: Path) -> ModuleType:
@@ -69,7 +68,7 @@ def _run(path: Path, file: Path) -> ModuleType:
     sys.modules[name] = module  # Where dataclasses and the like look up the module that they are defined in.
     try:
         spec.loader.exec_module(module)
-    except _BROKEN as error:
+    except (*RAISED_BY_CODE, SyntaxError) as error:
         del sys.modules[name]
         raise WrongUse(
             f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend it; run it to see where."

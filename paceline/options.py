@@ -213,6 +213,15 @@ def look_up(space: Space, read: Table, path: Path) -> Lookup:
     return Lookup.read(read, space.grid, space.fixed, fill_command=command)
 
 
+NO_DEVICE = "With a table that was estimated from peak figures nothing is measured: give one that was"
+"""Why options that say how to measure are idle, for ``refuse_idle``."""
+
+
+def holds_estimates(table: Table) -> bool:
+    """Whether a table tells of peak figures, and not of a device that can be measured."""
+    return any(map(is_estimated, table.environments()))
+
+
 def refuse_idle(
     why: str, target: str, runtime: str | None, threads: int, options: Sequence[str], others: Mapping[str, bool]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +60,16 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, values
 
 
-def load_own_checkpoint(path: Path, identity: Mapping[str, object], what: str) -> tuple[dict[str, Tensor], int]:
+def load_own_checkpoint(
+    path: Path, identity: Mapping[str, object], what: str, later: Collection[str] = ()
+) -> tuple[dict[str, Tensor], int]:
     """Read a checkpoint that must have been written under the same conditions.
 
     Args:
         path: the file.
         identity: the conditions, as they were handed to ``save_checkpoint`` beside the ``step``.
         what: what is resumed, for the message (``search``).
+        later: names in ``identity`` that checkpoints from before do not say, and need not.
 
     Returns:
         The tensors, and the step after which they were written.
@@ -76,6 +79,7 @@ def load_own_checkpoint(path: Path, identity: Mapping[str, object], what: str) -
     """
     tensors, values = load_checkpoint(path)
     step = int(values.pop("step", 0))
+    identity = {name: value for name, value in identity.items() if name in values or name not in later}
     if values != identity:
         differing = [name for name in sorted({*identity, *values}) if values.get(name) != identity.get(name)]
         raise WrongUse(

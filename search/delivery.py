@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search.comparison import Interval
+from search.cost import format_cost
 
 Verdict = Literal["met", "met, but close", "not shown", "missed"]
 """How a measured network stands to its limit: all of its interval is within; its mean is, and a part of the interval
@@ -128,4 +129,4 @@ def _range(interval: Interval) -> str:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.4g} ms"
+    return format_cost("latency", seconds)

@@ -18,7 +18,6 @@ from devices import NoAnswer, WrongUse
 from search.averaging import WeightAverage
 from search.checkpoint import (
     layers_digest,
-    load_checkpoint,
     load_own_checkpoint,
     module_tensors,
     optimizer_tensors,
@@ -59,6 +58,9 @@ _SCORE_BATCH = 16
 
 _SCORE_PIXELS = 2**21
 """Pixels in a batch when scoring, at most: those of one image of Cityscapes, whose scores alone take 160 MB."""
+
+_LATER = ("input_size",)
+"""Conditions that the checkpoints of before do not say."""
 
 _SCORED, _RAW = "network", "training"
 """Names in a checkpoint: of the weights that are used, and of those that are trained where an average is used."""
@@ -258,7 +260,7 @@ class _Training:
         """Restore from the checkpoint where there is one; returns the step to go on from."""
         step = 0
         if self._checkpoint.exists():
-            tensors, step = load_own_checkpoint(self._checkpoint, self._expected(), "training")
+            tensors, step = load_own_checkpoint(self._checkpoint, self._identity, "training", _LATER)
             if self._average is not None:
                 self._average.restore(_SCORED, tensors)
             restore_module(_SCORED if self._average is None else _RAW, self._trained, tensors)
@@ -269,11 +271,6 @@ class _Training:
                 f"{self._checkpoint} must be the same file to all processes. Choose a folder that they share."
             )
         return step
-
-    def _expected(self) -> dict[str, object]:
-        """What the checkpoint must say; one of before says nothing of the size of its images."""
-        _, said = load_checkpoint(self._checkpoint)
-        return {name: value for name, value in self._identity.items() if name in said or name != "input_size"}
 
     def _refuse_diverged(self, step: int) -> None:
         if not is_finite(self._trained):

@@ -16,7 +16,6 @@ from latency import (
     SamplingPlan,
     Workload,
     estimated_target,
-    is_estimated,
     open_roofline,
     operator_of,
     roofline_environment,
@@ -32,6 +31,7 @@ from lut import (
     refuse_other_environment,
 )
 from paceline.options import (
+    NO_DEVICE,
     Classes,
     InputSize,
     Json,
@@ -40,6 +40,7 @@ from paceline.options import (
     TablePrecision,
     TargetName,
     Threads,
+    holds_estimates,
     look_up,
     precision_of,
     refuse_idle,
@@ -195,8 +196,8 @@ def _place(
     if table is None:
         why = "Nothing is measured without --table: give one"
         others["--precision"] = precision is not None
-    elif any(map(is_estimated, Table.read(table).environments())):
-        why = "With a table that was estimated from peak figures nothing is measured: give one that was"
+    elif holds_estimates(Table.read(table)):
+        why = NO_DEVICE
     else:
         return measuring_place(find_target(target), runtime, threads, options)
     refuse_idle(why, target, runtime, threads, options, others)

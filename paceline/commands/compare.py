@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from devices import find_target
-from latency import is_estimated, nothing_measured
-from lut import Table, appending, refuse_other_environment
+from latency import nothing_measured
+from lut import appending, refuse_other_environment
 from paceline.options import (
+    NO_DEVICE,
     Config,
     Data,
     Json,
@@ -27,6 +28,7 @@ from paceline.options import (
     Threads,
     TrainDevice,
     TrainThreads,
+    holds_estimates,
     look_up,
     precision_of,
     refuse_idle,
@@ -92,14 +94,13 @@ def compare(
             open_images(data, split, space.input_size, seed=seed, count=recipe.test_images),
         )
         start = None
-        if _is_at_hand(writer.table):
+        if not holds_estimates(writer.table):
             start = stack.enter_context(measuring_place(find_target(target), runtime, threads, options).starts())
             with start({}) as process:
                 refuse_other_environment(writer.table, process.environment)
         else:
-            why = "With a table that was estimated from peak figures nothing is measured: give one that was"
             typed = {"--rounds": rounds != WHOLE_NETWORK_PLAN.most_bursts, "--again": again}
-            refuse_idle(why, target, runtime, threads, options, typed)
+            refuse_idle(NO_DEVICE, target, runtime, threads, options, typed)
         bar = stack.enter_context(progress_bar("comparing"))
         lookup = look_up(space, writer.table, table)
         beside = {other.name: look_up(other, writer.table, table) for other in others}
@@ -117,11 +118,6 @@ def compare(
         show_table("compared", ("network", "limit", "MACs", "predicted", "measured whole", comparison.measure), rows)
         if note := nothing_measured(lookup.environment):
             print(note)
-
-
-def _is_at_hand(table: Table) -> bool:
-    """Whether the table tells of a device that can be measured, and not of peak figures."""
-    return not any(map(is_estimated, table.environments()))
 
 
 def report(

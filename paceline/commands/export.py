@@ -21,7 +21,6 @@ from latency import (
     Missing,
     ProfilingError,
     build_engine,
-    is_estimated,
     missing_for_engine,
     nothing_measured,
 )
@@ -38,6 +37,7 @@ from paceline.options import (
     TablePrecision,
     TargetName,
     Threads,
+    holds_estimates,
     look_up,
     place_words,
     precision_of,
@@ -166,7 +166,7 @@ def _place(
     """Where the network is measured: as the table was filled, as far as that can be told from here."""
     if read is None or path is None:
         raise WrongUse("What is measured is kept in a table, beside what was promised: give --table.")
-    if any(map(is_estimated, read.environments())):
+    if holds_estimates(read):
         raise WrongUse(
             "The table was estimated from peak figures, and nothing was measured for it. Leave --measure out, or give "
             "a table that was measured."

@@ -10,25 +10,10 @@ from pathlib import Path
 from typing import Any, final
 
 from devices import WrongUse, unknown_name
-from latency import load_plug_in
+from latency import RAISED_BY_CODE, load_plug_in
 from search.cost import Picks
 from search.evaluators.evaluator import Evaluator, network_digest, space_identity
 from search.spaces import Architecture, Space
-
-_BROKEN = (
-    ImportError,
-    AttributeError,
-    RuntimeError,
-    OSError,
-    TypeError,
-    ValueError,
-    NameError,
-    LookupError,
-    ArithmeticError,
-    AssertionError,
-    MemoryError,
-)
-"""What a function raises when something is wrong with it, or with a network that it is asked about."""
 
 
 @final
@@ -68,7 +53,7 @@ class UserFunction(Evaluator):
         architecture = Architecture(self._space.name, picks)
         try:
             value = self._function(self._space, architecture)
-        except _BROKEN as error:
+        except (*RAISED_BY_CODE, MemoryError) as error:  # A network may be too large for this machine.
             names = " ".join(self._space.names(architecture))
             raise WrongUse(
                 f"{self.name} raised {type(error).__name__}: {error}{self._line(error)}, asked about {names}. Mend it, "
