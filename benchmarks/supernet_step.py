@@ -169,7 +169,6 @@ class Steps:
 
     def _weights_step(self) -> None:
         mixture = self._mode.weights_mixture(self._policy, _TEMPERATURE, self._generator, self._count)
-        self._weights_optimizer.zero_grad(set_to_none=True)
         cross_entropy(self._thrift.scores(self.supernet, self._images, mixture), self._labels).backward()
         self._weights_optimizer.step()
         self._weights_optimizer.zero_grad(set_to_none=True)
