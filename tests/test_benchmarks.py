@@ -233,7 +233,9 @@ def test_the_cost_of_a_table_prints_seconds_ratios_and_a_verdict(tmp_path: Path)
     (ours,) = (line.split() for line in lines if line.startswith("ours  ") and "%" in line)
     (fixed,) = (line.split() for line in lines if line.startswith("10 + mean of 50  "))
     assert ours[-1] == "1.00"
-    assert float(fixed[-1]) == pytest.approx(float(fixed[-4]) / float(ours[-4]), abs=0.2)
+    fixed_s, ours_s, printed = float(fixed[-4]), float(ours[-4]), 0.05  # Seconds are rounded to tenths, and few.
+    assert (fixed_s - printed) / (ours_s + printed) - 0.005 <= float(fixed[-1])
+    assert ours_s <= printed or float(fixed[-1]) <= (fixed_s + printed) / (ours_s - printed) + 0.005
     assert lines[-1].startswith("the fixed plan: ")
 
 
