@@ -13,17 +13,20 @@ from search.data import IGNORE
 from search.mixed_precision import MixedPrecision
 
 
-def cross_entropy(scores: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
+def cross_entropy(
+    scores: Tensor, labels: Tensor, reduction: str = "mean", class_weights: Tensor | None = None
+) -> Tensor:
     """Cross entropy over the pixels that count, or over whole pictures.
 
     Args:
         scores: (N, classes, height, width), or (N, classes).
         labels: class ids, int64 (N, height, width), 255 where a pixel does not count; or (N,), which all count.
-        reduction: ``mean`` or ``sum`` of what counts.
+        reduction: ``mean`` or ``sum`` of what counts; with weights the mean is that of torch, over the weights.
+        class_weights: what each class counts, (classes,); all alike without.
     """
     if labels.ndim == 1:
-        return functional.cross_entropy(scores, labels, reduction=reduction)
-    return functional.cross_entropy(scores, labels, ignore_index=IGNORE, reduction=reduction)
+        return functional.cross_entropy(scores, labels, class_weights, reduction=reduction)
+    return functional.cross_entropy(scores, labels, class_weights, ignore_index=IGNORE, reduction=reduction)
 
 
 def counted(labels: Tensor) -> Tensor:

@@ -15,6 +15,12 @@ from search.data.augmentation import AUGMENTATIONS
 PRECISIONS = ("fp32", "bf16", "fp16")
 """Number formats that a network can be trained in."""
 
+OPTIMIZERS = ("sgd", "adamw")
+"""What can make the steps of a training."""
+
+CLASS_WEIGHTS = ("none", "enet")
+"""What can decide how much a pixel of each class counts."""
+
 
 @dataclass(frozen=True)
 class SearchRecipe:
@@ -85,10 +91,13 @@ class TrainRecipe:
     Attributes:
         steps: optimiser steps.
         batch_size: images per step, of all processes together.
-        rate: learning rate (SGD, momentum 0.9), falling with power 0.9 of the steps left ("poly").
+        optimizer: ``sgd`` (momentum 0.9) or ``adamw``, which learns more in few steps, at rates of about 0.01.
+        rate: learning rate, falling with power 0.9 of the steps left ("poly").
         weight_decay: of all weights.
         images: training images to use at most or, of generated scenes, to generate.
         test_images: images to score on at most.
+        class_weights: how much a pixel counts in the loss: ``none`` (all alike), or ``enet``, the more the rarer its
+            class is in the training images (``search/class_weights.py`` has the formula).
         augmentation: how training images are changed at random: ``zoom`` (mirrored, zoomed in), ``full`` (mirrored,
             scaled by 0.5 to 2 and cut, in another light) or ``none``.
         ema: decay of a moving average of weights and batch-norm statistics, which is then what is scored and kept;
@@ -101,7 +110,8 @@ class TrainRecipe:
         workers: threads that read images ahead; 0 reads them when they are needed. They change nothing but time.
 
     Raises:
-        WrongUse: there is no such augmentation or precision, or ``ema`` or ``teacher_share`` is out of its range.
+        WrongUse: there is no such optimizer, weighting, augmentation or precision, or ``ema`` or ``teacher_share`` is
+            out of its range.
     """
 
     steps: int = 300
@@ -117,13 +127,19 @@ class TrainRecipe:
     teacher_share: float = 0.5
     teacher_temperature: float = 2.0
     workers: int = 1
+    optimizer: str = "sgd"
+    class_weights: str = "none"
 
     def __post_init__(self) -> None:
         """Refuse nonsense as soon as it is said."""
-        if self.augmentation not in AUGMENTATIONS:
-            raise unknown_name("augmentation", self.augmentation, AUGMENTATIONS)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision to train in", self.precision, PRECISIONS)
+        for what, name, known in (
+            ("augmentation", self.augmentation, AUGMENTATIONS),
+            ("precision to train in", self.precision, PRECISIONS),
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("class_weights", self.class_weights, CLASS_WEIGHTS),
+        ):
+            if name not in known:
+                raise unknown_name(what, name, known)
         if not 0 <= self.ema < 1:
             raise WrongUse(f"ema must be 0, or a decay below 1 such as 0.999; got {self.ema}.")
         if not 0 <= self.teacher_share <= 1:
@@ -142,7 +158,10 @@ class TrainRecipe:
         return values
 
 
-_LATER = ("augmentation", "ema", "precision", "clip", "teacher_share", "teacher_temperature")
+_LATER = (
+    *("augmentation", "ema", "precision", "clip", "teacher_share", "teacher_temperature"),
+    *("optimizer", "class_weights"),
+)
 """Settings that say nothing where they have their defaults."""
 
 

@@ -25,6 +25,7 @@ from search.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from search.class_weights import class_shares, enet_weights
 from search.data import IGNORE, Batches, LabelledImages, confusion_matrix, score_of
 from search.distillation import Teacher, counted, cross_entropy
 from search.distributed import ALONE, Ranks, together
@@ -196,9 +197,8 @@ class _Training:
         self._network, self._recipe, self._checkpoint, self._ranks = network, recipe, checkpoint, ranks
         self._device = _device_of(network)
         self._called, self._trained = together(network, ranks)
-        self._optimizer = torch.optim.SGD(
-            self._trained.parameters(), recipe.rate, momentum=0.9, weight_decay=recipe.weight_decay
-        )
+        self._optimizer = _optimizer(self._trained, recipe)
+        self._class_weights = _class_weights(images, recipe, self._device)
         self._batches = Batches(
             *(images, recipe.batch_size),
             seed=seed,
@@ -248,12 +248,13 @@ class _Training:
     def _loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """Of a batch, or of this process's part; then their mean is what one process would have for the whole."""
         scores, teacher, ranks = self._precision.scores(self._called, pictures), self._teacher, self._ranks
-        if teacher is None and ranks.count == 1:
+        weights = self._class_weights
+        if teacher is None and weights is None and ranks.count == 1:
             return cross_entropy(scores, labels)
-        loss = cross_entropy(scores, labels, "sum")
+        loss = cross_entropy(scores, labels, "sum", weights)
         if teacher is not None:
             loss = teacher.mixed(loss, scores, teacher.says(pictures, self._precision), labels)
-        # Parts differ in how many of their pixels count.
+        # Parts differ in how many of their pixels count. (Weights of classes are 1 in the mean over all images.)
         return loss / (ranks.total(counted(labels)) / ranks.count).clamp(min=1).float()
 
     def _resume(self) -> int:
@@ -298,6 +299,19 @@ class _Training:
             self._network.load_state_dict(self._trained.state_dict())
         self._network.train()
         self._ranks.wait()  # Nobody looks for the checkpoint before it is there.
+
+
+def _optimizer(network: nn.Module, recipe: TrainRecipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(network.parameters(), recipe.rate, momentum=0.9, weight_decay=recipe.weight_decay)
+
+
+def _class_weights(images: LabelledImages, recipe: TrainRecipe, device: torch.device) -> Tensor | None:
+    if recipe.class_weights == "none":
+        return None
+    weights = torch.from_numpy(enet_weights(class_shares(images)))
+    return weights.to(device, torch.float32)
 
 
 def _device_of(network: nn.Module) -> torch.device:

@@ -79,6 +79,8 @@ def test_what_changes_the_weights_is_part_of_a_training_and_what_does_not_is_not
         ("[train]\nteacher_share = 1.5\n", r"teacher_share must be a share of the loss, from 0 to 1; got 1\.5"),
         ("[train]\nprecision = 'fp8'\n", r"no precision to train in 'fp8'\. Known: bf16, fp16, fp32"),
         ("[train]\naugmentation = 'ful'\n", r"no augmentation 'ful'. Did you mean 'full'"),
+        ("[train]\noptimizer = 'adam'\n", r"no optimizer 'adam'. Did you mean 'adamw'"),
+        ("[train]\nclass_weights = 'median'\n", r"no class_weights 'median'\. Known: enet, none"),
         ("[train]\nworkers = -1\n", r"workers in .* must be int, 0 or more, such as 1; got -1"),
         ("[train]\nteacher_temperature = 0\n", r"teacher_temperature in .* must be float, above 0"),
         ("[search]\nwarm_up_steps = 1.5\n", r"warm_up_steps in .* must be int, 0 or more, such as 300; got 1\.5"),

@@ -25,13 +25,15 @@ from search import (
     training,
 )
 from search.checkpoint import load_checkpoint, save_checkpoint
+from search.class_weights import class_shares, enet_weights
 from search.data import ClassifiedImages
 from search.data.labelled import class_label
 
 torch = pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
 from torch import Tensor, nn  # noqa: E402 - only once torch is known to be there
 
-from search.mixed_precision import MixedPrecision  # noqa: E402 - it imports torch
+from search.distillation import divergence  # noqa: E402 - it imports torch
+from search.mixed_precision import MixedPrecision  # noqa: E402
 
 MakeImages = Callable[[int], LabelledImages]
 RECIPE = TrainRecipe(steps=6, batch_size=2)
@@ -140,7 +142,10 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(
 FULL = {"ema": 0.9, "precision": "fp16", "clip": 1.0, "augmentation": "full", "workers": 2}
 
 
-@pytest.mark.parametrize("settings", [{"ema": 0.9}, FULL], ids=["average", "all at once"])
+WEIGHTED = {"optimizer": "adamw", "class_weights": "enet", "rate": 0.01}
+
+
+@pytest.mark.parametrize("settings", [{"ema": 0.9}, FULL, WEIGHTED], ids=["average", "all at once", "weighted, AdamW"])
 def test_a_full_training_that_was_stopped_ends_with_the_same_weights(
     tiny: Space, patches: MakeImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]
 ) -> None:
@@ -159,6 +164,47 @@ def test_a_full_training_that_was_stopped_ends_with_the_same_weights(
     assert pace.steps == 3, "the checkpoint is written after it was told"
     assert equal(weights(resumed), weights(whole))
     assert equal(load_checkpoint(tmp_path / "c")[0], load_checkpoint(tmp_path / "whole")[0])
+
+
+def first_step(
+    network: nn.Module, images: LabelledImages, recipe: TrainRecipe, path: Path, teacher: nn.Module | None = None
+) -> dict[str, Tensor]:
+    """What one step changes of each weight."""
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    recipe = replace(recipe, steps=1, weight_decay=0.0, augmentation="none")
+    train_network(network, images, recipe, 0, path, teacher=teacher)
+    return {name: weight.detach() - before[name] for name, weight in network.named_parameters()}
+
+
+def test_adamw_steps_are_as_long_as_the_rate_whatever_the_gradient(
+    tiny: Space, patches: MakeImages, tmp_path: Path
+) -> None:
+    network = build_module(tiny.network(Architecture("tiny", (0, 2, 11, 12))))
+    recipe = TrainRecipe(batch_size=2, rate=0.03, optimizer="adamw")
+    moved = torch.cat([each.flatten() for each in first_step(network, patches(2), recipe, tmp_path / "c").values()])
+    assert moved.abs().max() == pytest.approx(0.03, rel=1e-3)
+    assert (moved.abs() > 0.029).float().mean() > 0.5
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_pixels_of_rare_classes_count_more(tiny: Space, patches: MakeImages, tmp_path: Path, taught: bool) -> None:
+    """The first step of SGD follows the gradient: here of the weighted loss, over the pixels that count."""
+    workload = tiny.network(Architecture("tiny", (0, 2, 11, 12)))
+    network, same, teacher = (build_module(workload, seed=seed) for seed in (0, 0, 7))
+    images, share = patches(2), 0.25 if taught else 0.0
+    recipe = TrainRecipe(batch_size=2, rate=0.5, class_weights="enet", teacher_share=0.25)
+    moved = first_step(network, images, recipe, tmp_path / "c", teacher if taught else None)
+    pictures, labels = next(Batches(images, 2, seed=0, augment=True, augmentation="none").take(1))
+    scores, counts = same.train()(pictures), labels != 255
+    weights = torch.tensor(enet_weights(class_shares(images)), dtype=torch.float32)
+    every = nn.functional.cross_entropy(scores, labels, weights, ignore_index=255, reduction="none")
+    wanted = (1 - share) * every[counts].mean()
+    if taught:
+        wanted = wanted + share * divergence(scores, teacher.eval()(pictures).detach(), labels, 2.0) / counts.sum()
+    wanted.backward()
+    for name, weight in same.named_parameters():
+        assert weight.grad is not None
+        torch.testing.assert_close(moved[name], -0.5 * weight.grad, rtol=1e-3, atol=1e-6)
 
 
 def test_the_average_is_what_is_used_and_kept(tiny: Space, patches: MakeImages, tmp_path: Path) -> None:

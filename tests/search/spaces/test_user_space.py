@@ -123,7 +123,10 @@ def test_a_function_that_does_not_make_the_space_that_is_asked_for_is_refused(
 
 
 def test_a_function_may_take_less_than_everything(file: Path) -> None:
-    assert open_space(f"{file}:sized", (64, 64)).input_size == (64, 64)
+    space = open_space(f"{file}:sized", (64, 64))
+    assert space.input_size == (64, 64)
+    again = open_space(space.name, space.input_size, space.classes)  # As a result file says it.
+    assert (again.input_size, again.classes) == (space.input_size, space.classes)
 
 
 def test_a_space_that_does_not_fit_together_is_refused(file: Path) -> None:
