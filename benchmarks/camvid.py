@@ -14,6 +14,9 @@ the device, takes no longer than that. All networks are trained from scratch ali
   MACs for which what it finds is fast enough: what somebody does who has a device and no table. The first limit of the
   latency search is the limit on time itself; that of the MAC search is what random networks have on average that are
   predicted to take the limit.
+- latency, NASWOT and MACs, NASWOT: the same two limits, but the search is an evolution, and networks are scored without
+  any training (NASWOT, which looks at what an untrained network makes of a batch of training images): seconds, where a
+  supernet takes minutes. A search scores --evaluations networks.
 - best random: of as many random networks as a search scores, the best with inherited weights that measures within the
   limit. Its supernet makes as many steps as a search's, all of them on networks drawn uniformly.
 - random: the first random network that measures within the limit. Random networks are drawn uniformly among those that
@@ -25,11 +28,12 @@ told, and had no part in any choice. What is told is mean and standard deviation
 networks of one seed with their standard error. A seed decides the supernet, both searches, the random networks, the
 weights a training begins with, and the order of the images. MobileNetV2 is the same network with all seeds.
 
-Target: latency-searched gains mIoU on MAC-searched, at equal time, by more than the spread over seeds.
+Target: a limit on latency gains mIoU on a limit on MACs, by the same search at equal time, by more than the spread over
+seeds. Either search has a verdict of its own.
 
 Everything is kept in --out, and the same command goes on where it was, with more --seeds, too. The machine should have
 nothing else to do: beside other programs small networks take up to three times as long. Where it has, --sample 0.5ms
-lets most samples escape them. From the root of the repository, some six hours on two cores:
+lets most samples escape them. From the root of the repository, hours on two cores:
 
     python benchmarks/camvid.py --data ../shared/data/camvid_240x180 --out runs/camvid
 
@@ -49,6 +53,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -76,12 +81,13 @@ FULL: dict[str, Any] = {
     "alternating": 400,
     "candidates": 24,
     "validation_images": 101,
+    "evaluations": 400,
     "train_steps": 2000,
     "tries": 4,
     "calibration": 30,
     "rounds": 8,
 }
-"""Some six hours on two cores."""
+"""Hours on two cores."""
 
 SHORT: dict[str, Any] = {
     "space": "squeezenas-small",
@@ -91,6 +97,7 @@ SHORT: dict[str, Any] = {
     "alternating": 150,
     "candidates": 16,
     "validation_images": 64,
+    "evaluations": 200,
     "train_steps": 600,
     "tries": 3,
     "calibration": 16,
@@ -107,7 +114,10 @@ def main(words: Sequence[str] | None = None) -> None:
     place = measuring_place(find_target(options.target), options.runtime, options.threads, options.option)
     terms = terms_of(options)
     options.out.mkdir(parents=True, exist_ok=True)
-    contest = Contest(terms, options.out, place.starts, place.describe(), device, _teller())
+    at_once, threads = options.at_once, options.train_threads
+    if at_once > 1 and threads is None:
+        threads = max(1, (os.cpu_count() or 1) // at_once)
+    contest = Contest(terms, options.out, place.starts, place.describe(), device, _teller(), at_once, threads)
     entries = tuple(contest.entries())
     shown = Shown(entries, contest.limit_s, heading(contest, place.describe()), asdict(terms))
     (options.out / "camvid.json").write_text(json.dumps(shown.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -121,8 +131,11 @@ def terms_of(options: argparse.Namespace) -> Terms:
     Raises:
         WrongUse: a number is out of its range.
     """
-    if min(options.seeds, options.tries, options.rounds, options.candidates, options.train_steps) < 1:
-        raise WrongUse("Seeds, tries, rounds, candidates and steps of training must be 1 or more.")
+    counts = (options.seeds, options.tries, options.rounds, options.candidates, options.evaluations)
+    if min(*counts, options.train_steps, options.at_once) < 1:
+        raise WrongUse(
+            "Seeds, tries, rounds, candidates, evaluations, steps of training and trainings at once must be 1 or more."
+        )
     if not 0 < options.band <= 1:
         raise WrongUse(f"--band is a share above 0 and at most 1; got {options.band:g}.")
     search = SearchRecipe(
@@ -143,6 +156,9 @@ def terms_of(options: argparse.Namespace) -> Terms:
         ema=options.ema,
         precision=options.train_precision,
         workers=options.workers,
+        optimizer=options.optimizer,
+        rate=options.rate,
+        class_weights=options.class_weights,
     )
     return Terms(
         space=options.space,
@@ -158,6 +174,7 @@ def terms_of(options: argparse.Namespace) -> Terms:
         rounds=options.rounds,
         sample_s=options.sample,
         precision=options.precision,
+        evaluations=options.evaluations,
     )
 
 
@@ -168,11 +185,13 @@ def heading(contest: Contest, place: str) -> tuple[str, ...]:
     size, limit_ms = size_text(terms.input_size), contest.limit_s * 1e3
     steps = f"{search.warm_up_steps} steps on weights alone, {search.alternating_steps} alternating"
     scored = f"{search.candidates} candidates on {search.score_images} validation images"
+    stepping = f"{train.optimizer} at a rate of {train.rate:g}, class weights {train.class_weights}"
     lines = [
         f"{terms.space} at {size}, {Path(terms.data).name}, {terms.seeds} seeds, within {limit_ms:.4g} ms",
         f"the limit is {terms.limit}{share}; measured on {place}, {terms.precision}, up to {terms.rounds} rounds",
         f"searches: {steps}, paths {search.paths}; {scored}; {terms.tries} tries",
-        f"trainings: {train.steps} steps of {train.batch_size} images",
+        f"searches by NASWOT: evolutions of {terms.evaluations} networks",
+        f"trainings: {train.steps} steps of {train.batch_size} images, {stepping}",
         contest.room(),
     ]
     if contest.calibration is not None:
@@ -210,7 +229,11 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     add("--validation-images", type=int, help="that they are scored on")
     add("--tries", type=int, help="searches of a contender and seed, until a network is as slow as it may be")
     add("--band", type=float, default=0.1, help="networks are predicted to take the limit or up to this share less")
+    add("--evaluations", type=int, help="networks that a search by NASWOT scores")
     add("--train-steps", type=int, help="of each training")
+    add("--optimizer", default="adamw", help="of trainings: sgd or adamw")
+    add("--rate", type=float, default=0.01, help="learning rate of trainings; 0.1 is usual for sgd")
+    add("--class-weights", default="enet", help="of trainings: none, or enet: rare classes count more")
     add("--batch", type=int, default=8, help="images of a step")
     add("--augmentation", default=TrainRecipe.augmentation, help="of trainings: zoom, full or none")
     add("--ema", type=float, default=TrainRecipe.ema, help="decay of the average of weights that is scored; 0: none")
@@ -232,7 +255,8 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     add("--threads", type=int, default=1, help="threads inside an operator, when measuring")
     add("--precision", default="fp32", help="number format that is measured")
     add("--device", default="cpu", help="to search and train on: auto, cpu or cuda")
-    add("--train-threads", type=int, help="threads to search and train with; all cores without")
+    add("--at-once", type=int, default=2, help="networks trained at the same time, which small ones gain by")
+    add("--train-threads", type=int, help="threads to search and of each training; all cores, or a share, without")
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(**(SHORT if "--short" in words else FULL))
     return parser.parse_args(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -15,9 +15,12 @@ import numpy as np
 from benchmarks.camvid_record import (
     BEST_OF_RANDOM,
     BY_HAND,
+    BY_LATENCY,
     CONTENDERS,
     LATENCY,
+    LATENCY_NASWOT,
     MACS,
+    MACS_NASWOT,
     MOST_TRIES,
     RANDOM,
     Entry,
@@ -29,8 +32,10 @@ from benchmarks.camvid_record import (
     one_of,
     slowest_fitting,
 )
+from benchmarks.camvid_searches import Searches
+from benchmarks.camvid_trainings import Training, scores
 from devices import NoAnswer
-from latency import Calibration, Measurement, SamplingPlan, Workload, build_module, operator_of
+from latency import Calibration, Measurement, SamplingPlan, Workload, operator_of
 from lut import Lookup, Start, Table, appending, calibrated, fill
 from search import (
     SPLITS,
@@ -88,6 +93,8 @@ class Contest:
         place: it in words, which belongs to the record.
         device: that networks and supernets are trained on: ``cpu`` or ``cuda``.
         say: is told what is being done.
+        at_once: networks that are trained at the same time, each in a process of its own; 1 trains in this one.
+        threads: of each process that trains; all cores without.
     """
 
     def __init__(
@@ -98,10 +105,14 @@ class Contest:
         place: str = "",
         device: str = "cpu",
         say: Say = lambda words: None,
+        at_once: int = 1,
+        threads: int | None = None,
     ) -> None:
         first = open_images(terms.data, "train", terms.input_size, count=1)
         self.space = open_space(terms.space, terms.input_size, len(first.classes), terms.precision)
         self.terms, self._folder, self._starts, self._device, self._say = terms, folder, starts, device, say
+        self._at_once, self._threads = at_once, threads
+        self._searches = Searches(self.space, terms, folder, self._images, device)
         asked = {**asdict(terms), "place": place, "device": device}
         del asked["seeds"]  # More of them can be asked for later.
         self._record = Record(folder / "record.json", asked)
@@ -160,11 +171,12 @@ class Contest:
         Networks are measured together at last, one burst of each in every round, into a table of their own: what they
         took when they were chosen has no part in what is told.
         """
-        kept, scores = dict[tuple[str, int], _Chosen](), dict[tuple[str, int], float]()
+        kept, mious = dict[tuple[str, int], _Chosen](), dict[tuple[str, int], float]()
         for seed in range(self.terms.seeds):
-            chosen = {(name, seed): self._chosen(name, seed) for name in CONTENDERS}
-            kept |= {place: each for place, each in chosen.items() if each is not None}
-            scores |= {place: self._score(kept[place], seed) for place in chosen if place in kept}
+            chosen = {name: self._chosen(name, seed) for name in CONTENDERS}
+            found = {name: each for name, each in chosen.items() if each is not None}
+            kept |= {(name, seed): each for name, each in found.items()}
+            mious |= {(name, seed): score for name, score in self._scores(found, seed).items()}
         self._say("measuring all networks together")
         times = self._measured(f"final_{self.terms.seeds}", [each.network for each in kept.values()])
         return [
@@ -177,7 +189,7 @@ class Contest:
                 parameters=operator_of(each.network).parameters(each.network),
                 predicted=self._predicted(each),
                 measured=times[each.network],
-                miou=scores[name, seed],
+                miou=mious[name, seed],
                 budget=each.budget,
                 tries=each.tries,
             )
@@ -222,26 +234,14 @@ class Contest:
 
     def _search(self, name: str, seed: int, number: int, budget: float) -> list[Picks]:
         """The networks that a search scored, the best first."""
-        from search import DifferentiableSearch
-
-        folder = self._folder / f"seed_{seed}"
-        search = DifferentiableSearch(
-            self._objective(name),
-            budget,
-            self._images("train", seed),
-            self._images("val", seed),
-            self.terms.search,
-            seed,
-            folder / f"{name}_{number}.safetensors",
-            warm_up=folder / "warm_up.safetensors",
-            device=self._device,
-        )
-        _, trials = search.search()
-        return [each.picks for each in sorted(trials, key=lambda each: -(each.score or 0.0))]
+        searches, objective = self._searches, self._objective(name)
+        by_naswot = name in {LATENCY_NASWOT, MACS_NASWOT}
+        search = searches.by_naswot if by_naswot else searches.differentiable
+        return search(f"{name}_{number}", objective, budget, seed)
 
     def _first_budget(self, name: str, seed: int) -> float:
         """The limit itself; or the MACs that random networks have on average that are predicted to take it."""
-        if name == LATENCY:
+        if name in BY_LATENCY:
             return self.limit_s
         return float(self._objective(MACS).cost(np.array(self._drawn(seed, stream=0, count=_AVERAGED))).mean())
 
@@ -315,21 +315,29 @@ class Contest:
         space = open_space(known["space"], size, self.space.classes, precision)
         return _Chosen(space, space.reference, None, known["tries"])
 
-    def _score(self, chosen: _Chosen, seed: int) -> float:
-        """Train from scratch and score on the test images; a network that two contenders chose is trained once."""
+    def _scores(self, chosen: Mapping[str, _Chosen], seed: int) -> dict[str, float]:
+        """Each contender's network trained from scratch and scored; one that two of them chose is trained once."""
+        known = {name: self._training(each, seed) for name, each in chosen.items()}
+        places = {name: f"seed {seed}, mIoU of {each.checkpoint.name}" for name, each in known.items()}
+        left = {places[name]: each for name, each in known.items() if places[name] not in self._record}
+        if left:
+            self._say(f"seed {seed}: training {len(left)} networks")
+        for place, score in scores(left, self._at_once, self._threads):
+            self._record.get(place, partial(float, score))
+            self._say(f"{place}: {score:.2%}")
+        return {name: float(self._record.get(place, float)) for name, place in places.items()}
+
+    def _training(self, chosen: _Chosen, seed: int) -> Training:
         name = "-".join([chosen.space.name, *map(str, chosen.picks)])
-        checkpoint = self._folder / f"seed_{seed}" / f"{name}.trained.safetensors"
-
-        def made() -> float:
-            from search import score_network, scoring_batches, train_network
-
-            self._say(f"seed {seed}: training {chosen.space.name} {' '.join(chosen.space.names(chosen.architecture))}")
-            network = build_module(chosen.network, seed=seed).to(self._device)
-            train_network(network, self._images("train", seed), self.terms.train, seed, checkpoint)
-            score, _ = score_network(network, scoring_batches(self._images("test", seed)))
-            return score
-
-        return float(self._record.get(f"seed {seed}, mIoU of {checkpoint.name}", made))
+        return Training(
+            chosen.network,
+            self._images("train", seed),
+            self._images("test", seed),
+            self.terms.train,
+            seed,
+            self._folder / f"seed_{seed}" / f"{name}.trained.safetensors",
+            self._device,
+        )
 
     def _predicted(self, chosen: _Chosen) -> Interval:
         lookup = self.lookup
@@ -378,8 +386,8 @@ class Contest:
     @cached_property
     def _objectives(self) -> dict[str, Objective]:
         return {
-            LATENCY: Objective.latency(self.space, self.lookup),
-            MACS: Objective.macs(self.space, self.lookup),
+            **dict.fromkeys(BY_LATENCY, Objective.latency(self.space, self.lookup)),
+            **dict.fromkeys(BY_LATENCY.values(), Objective.macs(self.space, self.lookup)),
         }
 
     def _network(self, picks: Picks) -> Workload:

@@ -16,8 +16,12 @@ from search import Interval, SearchRecipe, TrainRecipe
 Picks: TypeAlias = tuple[int, ...]
 
 LATENCY, MACS, BEST_OF_RANDOM, RANDOM = "latency-searched", "MAC-searched", "best random", "random"
+LATENCY_NASWOT, MACS_NASWOT = "latency, NASWOT", "MACs, NASWOT"
 BY_HAND = "MobileNetV2"
-CONTENDERS = (LATENCY, MACS, BEST_OF_RANDOM, RANDOM, BY_HAND)
+CONTENDERS = (LATENCY, MACS, LATENCY_NASWOT, MACS_NASWOT, BEST_OF_RANDOM, RANDOM, BY_HAND)
+
+BY_LATENCY = {LATENCY: MACS, LATENCY_NASWOT: MACS_NASWOT}
+"""Searches under a limit on latency, and those that differ from them in nothing but that theirs is on MACs."""
 
 CLOSE = 0.05
 """A network that takes this share less than the limit is as slow as it may be: nothing is gained by another search."""
@@ -46,7 +50,7 @@ class Terms:
         data: where they come from.
         limit: on the measured latency of whole networks: a time, or a share of the space's reference network.
         seeds: how many, from 0 on.
-        search: recipe of the searches.
+        search: recipe of the differentiable searches.
         train: recipe of all trainings.
         tries: searches of a contender, each under a limit of its own, until a network takes the limit or little less;
             more only while none fits.
@@ -55,6 +59,7 @@ class Terms:
         rounds: most rounds of every measurement.
         sample_s: time that a sample spans at least, in seconds.
         precision: number format that is measured.
+        evaluations: networks that each search by NASWOT scores.
     """
 
     space: str
@@ -70,6 +75,7 @@ class Terms:
     rounds: int = 8
     sample_s: float = SamplingPlan.sample_s
     precision: str = "fp32"
+    evaluations: int = 200
 
 
 @final
@@ -96,6 +102,10 @@ class Record:
             if before != self._asked:
                 names = [name for name in self._asked if before.get(name) != self._asked[name]]
                 raise WrongUse(f"{path} is of a run with other {', '.join(names)}. Choose another --out.")
+
+    def __contains__(self, name: str) -> bool:
+        """Whether it is known."""
+        return name in self._known
 
     def get(self, name: str, make: Callable[[], Any]) -> Any:
         """What is known by that name, as plain values; made now unless it is."""

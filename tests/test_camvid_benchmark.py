@@ -18,9 +18,11 @@ from benchmarks.camvid_contest import Contest
 from benchmarks.camvid_record import (
     BEST_OF_RANDOM,
     BY_HAND,
+    BY_LATENCY,
     CLOSE,
     CONTENDERS,
     LATENCY,
+    LATENCY_NASWOT,
     MACS,
     RANDOM,
     Entry,
@@ -31,11 +33,13 @@ from benchmarks.camvid_record import (
     one_of,
     slowest_fitting,
 )
+from benchmarks.camvid_searches import Searches
 from benchmarks.camvid_shown import Paired, Shown
+from benchmarks.camvid_trainings import Training, scores
 from devices import Device, DeviceState, NoAnswer, WrongUse
 from latency import DummyProfiler, Workload
 from lut import Start, in_this_process
-from search import Interval, SearchRecipe, TrainRecipe, open_space
+from search import Interval, Naswot, SearchRecipe, TrainRecipe, open_space
 
 LIMIT_S = 1.0
 
@@ -51,6 +55,7 @@ TERMS = Terms(
     band=0.3,
     calibration=8,
     rounds=1,
+    evaluations=3,
 )
 
 
@@ -172,10 +177,10 @@ def test_a_single_seed_has_no_spread() -> None:
 @pytest.mark.parametrize(
     ("gains", "verdict"),
     [
-        ((1.0, 1.1, 0.9), "Target met: limits on latency gain more than the spread over seeds; 0 is outside"),
-        ((1.0, 3.0, 0.5), "Target met: limits on latency gain more than the spread over seeds; 0 is inside"),
-        ((1.0, -0.5, 0.1), "Target not met: limits on latency gain less than the spread over seeds; 0 is inside"),
-        ((-1.0, -1.1, -0.9), "Target not met: limits on latency gain nothing; 0 is outside"),
+        ((1.0, 1.1, 0.9), "Target met: the limit on latency gains more than the spread over seeds; 0 is outside"),
+        ((1.0, 3.0, 0.5), "Target met: the limit on latency gains more than the spread over seeds; 0 is inside"),
+        ((1.0, -0.5, 0.1), "Target not met: the limit on latency gains less than the spread over seeds; 0 is inside"),
+        ((-1.0, -1.1, -0.9), "Target not met: the limit on latency gains nothing; 0 is outside"),
     ],
 )
 def test_the_verdict_compares_the_gain_with_its_spread(gains: tuple[float, ...], verdict: str) -> None:
@@ -227,15 +232,16 @@ def test_every_contender_has_a_network_of_every_seed_that_measured_within_the_li
     _, contest, entries = run
     places = [(each.contender, each.seed) for each in entries]
     assert places == [(name, seed) for seed in range(2) for name in CONTENDERS if (name, seed) in places]
-    assert {name for name, _ in places} >= {LATENCY, MACS, BEST_OF_RANDOM, RANDOM}
+    assert {name for name, _ in places} >= {*BY_LATENCY, *BY_LATENCY.values(), BEST_OF_RANDOM, RANDOM}
     for each in entries:
         assert each.measured.mean_s <= contest.limit_s * 1.05  # Measured again, which the choice had no part in.
         assert 0 <= each.miou <= 1
         space = open_space(each.space, TERMS.input_size, contest.space.classes)
         assert len(each.architecture) == len(space.units)
     budgets = {each.contender: each.budget for each in entries}
-    assert budgets[MACS] is not None
-    assert budgets[MACS] > 1000  # MACs, and no seconds.
+    for name, rival in BY_LATENCY.items():
+        assert 0 < (budgets[name] or 0) < 1  # Seconds.
+        assert (budgets[rival] or 0) > 1000  # MACs.
     assert budgets[RANDOM] is None
 
 
@@ -283,6 +289,59 @@ def test_a_run_that_is_cut_off_goes_on_and_ends_the_same(
 
 def found(entry: Entry) -> tuple[object, ...]:
     return entry.contender, entry.seed, entry.architecture, entry.budget, entry.tries, entry.miou
+
+
+# Searches and trainings.
+
+
+def test_a_search_by_naswot_keeps_the_limit_and_goes_on_from_its_history(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, contest, _ = run
+    objective, limit_s = contest._objective(LATENCY_NASWOT), contest.limit_s
+    terms = replace(TERMS, evaluations=6)
+
+    def found() -> list[tuple[int, ...]]:
+        return Searches(contest.space, terms, tmp_path, contest._images, "cpu").by_naswot("one", objective, limit_s, 3)
+
+    networks = found()
+    naswot = Naswot(contest.space, 3, contest._images("train", 3), 4)
+    scores = [naswot.score(picks) for picks in networks]
+    assert len(networks) == 6
+    assert scores == sorted(scores, reverse=True)
+    assert all(objective.cost_of(picks) <= limit_s for picks in networks)
+
+    def refuse(*_: object) -> float:
+        raise AssertionError("all of them are known")
+
+    monkeypatch.setattr(Naswot, "score", refuse)
+    assert found() == networks
+
+
+def test_trainings_in_processes_of_their_own_end_as_they_do_here(run: Run, tmp_path: Path) -> None:
+    _, contest, _ = run
+    images = (contest._images("train", 0), contest._images("test", 0))
+    picks = ([0] * len(contest.space.units), [12] * len(contest.space.units))
+
+    def trainings(folder: str) -> dict[int, Training]:
+        (tmp_path / folder).mkdir()
+        return {
+            number: Training(
+                contest._network(tuple(each)), *images, TERMS.train, 0, tmp_path / folder / str(number), "cpu"
+            )
+            for number, each in enumerate(picks)
+        }
+
+    from search.checkpoint import load_checkpoint  # It imports torch, which the run has.
+
+    here = dict(scores(trainings("here"), at_once=1, threads=1))
+    there = dict(scores(trainings("there"), at_once=2, threads=1))
+    assert list(there) == [0, 1]
+    assert there == pytest.approx(here, abs=0.02)
+    for name in ("0", "1"):
+        ours, theirs = (load_checkpoint(tmp_path / folder / name)[0] for folder in ("here", "there"))
+        assert ours.keys() == theirs.keys()
+        assert all(bool((ours[each] == theirs[each]).all()) for each in ours)
 
 
 # The command.
