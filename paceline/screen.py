@@ -85,6 +85,8 @@ def progress_bar(title: str) -> Iterator[Bar]:
 
         def move(done: int, of: int, words: str = "", what: str | None = None) -> None:
             heading = what or title
+            if not of and heading not in tasks:
+                return  # There is nothing to do, and no bar to look at.
             if heading not in tasks:
                 tasks[heading] = progress.add_task(heading, total=of, words=words)
             progress.update(tasks[heading], completed=done, total=of, words=words)

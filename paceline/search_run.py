@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -146,11 +147,16 @@ def history_of(out: Path) -> Path:
 
 
 def put_away(out: Path) -> None:
-    """Move what an earlier search left beside ``out`` to names that end with ``.old``; scores of networks stay."""
+    """Move what an earlier search left beside ``out`` to names that end with ``.old``; scores of networks stay.
+
+    What was moved there before stays as well: the next names end with ``.old.2``.
+    """
     for path in (history_of(out), checkpoint_of(out)):
         if path.exists():
-            path.replace(path.with_name(f"{path.name}.old"))
-            say(f"{path} is kept as {path.name}.old.")
+            names = chain([f"{path.name}.old"], (f"{path.name}.old.{number}" for number in count(2)))
+            kept = next(name for name in names if not path.with_name(name).exists())
+            path.replace(path.with_name(kept))
+            say(f"{path} is kept as {kept}.")
 
 
 def run_plan(plan: Plan, strategy: Strategy | None) -> Found:

@@ -25,6 +25,9 @@ _DEFAULT_NAME = "space"
 
 _DEFAULT_PRECISION = "fp32"
 
+_OPTIONS = {"input_size": "--input", "classes": "--classes", "precision": "--precision"}
+"""What a function may take, and the option that sets it."""
+
 
 def is_user_space(name: str) -> bool:
     """Whether ``name`` is that of a file, and not of a space that ships."""
@@ -99,6 +102,11 @@ def _made(
     made = _called(name, found, given)
     if not isinstance(made, Space):
         raise WrongUse(f"{name} must return a Space; got {type(made).__name__}.")
+    takes = inspect.signature(found).parameters
+    for key, value in asked.items():
+        # A result file asks for what its space has: that is no wish for another.
+        if value is not None and key not in takes and getattr(made, key) != value:
+            raise WrongUse(f"{name} has no {key} to set; leave out {_OPTIONS[key]}, or let it take {key}.")
     return made
 
 
@@ -117,14 +125,11 @@ def _unchanged(
 
 
 def _called(name: str, function: Callable[..., Any], given: dict[str, Any]) -> Any:
-    options = {"input_size": "--input", "classes": "--classes", "precision": "--precision"}
     takes = inspect.signature(function).parameters
     needed = {key for key, value in takes.items() if value.default is value.empty}
-    if set(takes) - set(options) or (given["precision"] != _DEFAULT_PRECISION and "precision" not in takes):
+    if set(takes) - set(_OPTIONS) or (given["precision"] != _DEFAULT_PRECISION and "precision" not in takes):
         raise WrongUse(f"{name} must take input_size, classes and precision; it takes {', '.join(takes) or 'nothing'}.")
-    for key in (*given, *needed):
-        if key not in takes and key != "precision":
-            raise WrongUse(f"{name} has no {key} to set; leave out {options[key]}, or let it take {key}.")
-        if key in needed and key not in given:
-            raise WrongUse(f"{name} has no default for {key}; give {options[key]}.")
+    for key in needed:
+        if key not in given:
+            raise WrongUse(f"{name} has no default for {key}; give {_OPTIONS[key]}.")
     return function(**{key: value for key, value in given.items() if key in takes})

@@ -56,3 +56,9 @@ def test_progress_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert captured.out == ""
     assert "measuring" in captured.err
     assert "training" in captured.err
+
+
+def test_where_nothing_is_to_do_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("measuring") as bar:
+        bar(0, 0)
+    assert "measuring" not in capsys.readouterr().err

@@ -184,6 +184,14 @@ def test_what_was_never_searched_is_not_put_away(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["found.search.trials.jsonl.old"]
 
 
+def test_what_was_put_away_before_stays(tmp_path: Path) -> None:
+    for text in ("first", "second", "third"):
+        history_of(tmp_path / "found.json").write_text(text)
+        put_away(tmp_path / "found.json")
+    kept = {path.name.removeprefix("found.search.trials.jsonl"): path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {".old": "first", ".old.2": "second", ".old.3": "third"}
+
+
 def test_an_installed_strategy_is_used_by_its_name(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
