@@ -15,8 +15,8 @@ the device, takes no longer than that. All networks are trained from scratch ali
   latency search is the limit on time itself; that of the MAC search is what random networks have on average that are
   predicted to take the limit.
 - latency, NASWOT and MACs, NASWOT: the same two limits, but the search is an evolution, and networks are scored without
-  any training (NASWOT, which looks at what an untrained network makes of a batch of training images): seconds, where a
-  supernet takes minutes. A search scores --evaluations networks.
+  any training (NASWOT, which looks at what an untrained network makes of a batch of training images). A search scores
+  --evaluations networks.
 - best random: of as many random networks as a search scores, the best with inherited weights that measures within the
   limit. Its supernet makes as many steps as a search's, all of them on networks drawn uniformly.
 - random: the first random network that measures within the limit. Random networks are drawn uniformly among those that
@@ -25,7 +25,7 @@ the device, takes no longer than that. All networks are trained from scratch ali
 
 At last all networks of all seeds are measured once more, together, a burst of each in every round: these times are
 told, and had no part in any choice. What is told is mean and standard deviation over seeds, and differences between
-networks of one seed with their standard error. A seed decides the supernet, both searches, the random networks, the
+networks of one seed with their standard error. A seed decides the supernet, the searches, the random networks, the
 weights a training begins with, and the order of the images. MobileNetV2 is the same network with all seeds.
 
 Target: a limit on latency gains mIoU on a limit on MACs, by the same search at equal time, by more than the spread over
@@ -53,7 +53,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -66,6 +65,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.camvid_contest import Contest
 from benchmarks.camvid_record import Terms
 from benchmarks.camvid_shown import Shown
+from benchmarks.camvid_trainings import RATES, threads_each
 from devices import PacelineError, WrongUse, find_target
 from latency import SamplingPlan
 from paceline.options import use_threads
@@ -114,9 +114,8 @@ def main(words: Sequence[str] | None = None) -> None:
     place = measuring_place(find_target(options.target), options.runtime, options.threads, options.option)
     terms = terms_of(options)
     options.out.mkdir(parents=True, exist_ok=True)
-    at_once, threads = options.at_once, options.train_threads
-    if at_once > 1 and threads is None:
-        threads = max(1, (os.cpu_count() or 1) // at_once)
+    at_once = options.at_once
+    threads = threads_each(at_once, options.threads_each)
     contest = Contest(terms, options.out, place.starts, place.describe(), device, _teller(), at_once, threads)
     entries = tuple(contest.entries())
     shown = Shown(entries, contest.limit_s, heading(contest, place.describe()), asdict(terms))
@@ -157,7 +156,7 @@ def terms_of(options: argparse.Namespace) -> Terms:
         precision=options.train_precision,
         workers=options.workers,
         optimizer=options.optimizer,
-        rate=options.rate,
+        rate=RATES.get(options.optimizer, TrainRecipe.rate) if options.rate is None else options.rate,
         class_weights=options.class_weights,
     )
     return Terms(
@@ -232,7 +231,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     add("--evaluations", type=int, help="networks that a search by NASWOT scores")
     add("--train-steps", type=int, help="of each training")
     add("--optimizer", default="adamw", help="of trainings: sgd or adamw")
-    add("--rate", type=float, default=0.01, help="learning rate of trainings; 0.1 is usual for sgd")
+    add("--rate", type=float, help="learning rate of trainings; 0.1 for sgd and 0.01 for adamw without")
     add("--class-weights", default="enet", help="of trainings: none, or enet: rare classes count more")
     add("--batch", type=int, default=8, help="images of a step")
     add("--augmentation", default=TrainRecipe.augmentation, help="of trainings: zoom, full or none")
@@ -255,8 +254,9 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     add("--threads", type=int, default=1, help="threads inside an operator, when measuring")
     add("--precision", default="fp32", help="number format that is measured")
     add("--device", default="cpu", help="to search and train on: auto, cpu or cuda")
-    add("--at-once", type=int, default=2, help="networks trained at the same time, which small ones gain by")
-    add("--train-threads", type=int, help="threads to search and of each training; all cores, or a share, without")
+    add("--train-threads", type=int, help="threads to search with; all cores without")
+    add("--at-once", type=int, default=2, help="networks trained at the same time, each in a process of its own")
+    add("--threads-each", type=int, help="threads of each of them; its share of the cores without")
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(**(SHORT if "--short" in words else FULL))
     return parser.parse_args(words)

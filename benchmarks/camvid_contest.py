@@ -94,7 +94,7 @@ class Contest:
         device: that networks and supernets are trained on: ``cpu`` or ``cuda``.
         say: is told what is being done.
         at_once: networks that are trained at the same time, each in a process of its own; 1 trains in this one.
-        threads: of each process that trains; all cores without.
+        threads: of each process that is started to train.
     """
 
     def __init__(
@@ -325,7 +325,7 @@ class Contest:
         for place, score in scores(left, self._at_once, self._threads):
             self._record.get(place, partial(float, score))
             self._say(f"{place}: {score:.2%}")
-        return {name: float(self._record.get(place, float)) for name, place in places.items()}
+        return {name: float(self._record[place]) for name, place in places.items()}
 
     def _training(self, chosen: _Chosen, seed: int) -> Training:
         name = "-".join([chosen.space.name, *map(str, chosen.picks)])

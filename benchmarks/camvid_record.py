@@ -107,6 +107,10 @@ class Record:
         """Whether it is known."""
         return name in self._known
 
+    def __getitem__(self, name: str) -> Any:
+        """What is known by that name; a KeyError where nothing is."""
+        return self._known[name]
+
     def get(self, name: str, make: Callable[[], Any]) -> Any:
         """What is known by that name, as plain values; made now unless it is."""
         if name not in self._known:

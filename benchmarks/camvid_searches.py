@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias, final
 
 from benchmarks.camvid_record import Picks, Terms
+from devices import NoAnswer
 from search import AdditiveFeasible, LabelledImages, Naswot, Objective, RegularizedEvolution, Space, run
 
 Images: TypeAlias = Callable[[str, int], LabelledImages]
@@ -67,12 +68,22 @@ class Searches:
         return [each.picks for each in sorted(trials, key=lambda each: -(each.score or 0.0))]
 
     def by_naswot(self, name: str, objective: Objective, budget: float, seed: int) -> list[Picks]:
-        """The networks of an evolution, the best by NASWOT first; none is trained. Arguments as ``differentiable``."""
+        """The networks of an evolution, the best by NASWOT first; none is trained. Arguments as ``differentiable``.
+
+        Networks far below the limit are left out, unless there are no others.
+
+        Raises:
+            NoAnswer: NASWOT has no number for any of them.
+        """
         strategy = RegularizedEvolution(AdditiveFeasible(objective.costs, budget, objective.fixed), seed)
         history = self._of_seed(seed) / f"{name}.trials.jsonl"
         trials = run(strategy, self._naswot(seed), objective, budget, self._terms.evaluations, history)
-        scored = [(each.score, each.picks) for each in trials if each.score is not None]
-        return [picks for _, picks in sorted(scored, key=lambda pair: -pair[0])]
+        scored = [each for each in trials if each.score is not None]
+        if not scored:
+            raise NoAnswer(f"NASWOT has no number for any of {len(trials)} networks; it needs ReLUs to look at.")
+        least = (1 - self._terms.band) * budget
+        near = [each for each in scored if (each.cost or 0.0) >= least] or scored
+        return [each.picks for each in sorted(near, key=lambda each: -(each.score or 0.0))]
 
     def _of_seed(self, seed: int) -> Path:
         folder = self._folder / f"seed_{seed}"

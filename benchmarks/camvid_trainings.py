@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from itertools import islice
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar, final
 
-from latency import Workload, build_module
+from benchmarks.background_load import cores
+from devices import NoAnswer
+from latency import Workload, build_module, load_plug_in, loaded_plug_ins
 from search import LabelledImages, TrainRecipe
 
 Name = TypeVar("Name")
+
+RATES = {"sgd": 0.1, "adamw": 0.01}
+"""Learning rates by optimizer, where none is asked for."""
 
 
 @final
@@ -48,27 +58,67 @@ class Training:
         return score
 
 
+def threads_each(at_once: int, asked: int | None) -> int | None:
+    """Threads of each training: as many as were asked for, or each its share of the cores; None for torch's choice."""
+    return max(1, cores() // at_once) if asked is None and at_once > 1 else asked
+
+
 def scores(trainings: Mapping[Name, Training], at_once: int, threads: int | None) -> Iterator[tuple[Name, float]]:
-    """Train all, and give each score as soon as it and those before it are known.
+    """Train all, and give each score as soon as it is known.
+
+    No more are begun than run at once, so that one that fails ends all before long; what was trained is kept in the
+    checkpoints.
 
     Args:
-        trainings: by name, in the order of their scores.
+        trainings: by name.
         at_once: processes that train; 1 trains in this one.
-        threads: of each of them; all cores without.
+        threads: of each process that is started, from ``threads_each``; without a part in it where ``at_once`` is 1.
+
+    Raises:
+        NoAnswer: a training diverged, or a process that trained was killed.
     """
     if at_once == 1:
         yield from ((name, training.score()) for name, training in trainings.items())
         return
     # Processes that are spawned: torch's threads do not survive a fork.
-    pool = ProcessPoolExecutor(at_once, get_context("spawn"), initializer=_begin, initargs=(threads,))
+    known = (threads, loaded_plug_ins())
+    with ProcessPoolExecutor(at_once, get_context("spawn"), initializer=_begin, initargs=known) as pool:
+        waiting, running = iter(trainings.items()), dict[Future[float], Name]()
+
+        def begin(count: int) -> None:
+            running.update({pool.submit(training.score): name for name, training in islice(waiting, count)})
+
+        begin(at_once)
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for each in done:
+                yield running.pop(each), _score_of(each)
+            begin(len(done))
+
+
+def _score_of(training: Future[float]) -> float:
     try:
-        running = {name: pool.submit(training.score) for name, training in trainings.items()}
-        yield from ((name, each.result()) for name, each in running.items())
-    finally:
-        pool.shutdown(cancel_futures=True)
+        return training.result()
+    except BrokenProcessPool as error:
+        raise NoAnswer(
+            "A process that trained was killed; where memory ran out, --at-once 1 takes less. The same command goes on."
+        ) from error
 
 
-def _begin(threads: int | None) -> None:
+def _begin(threads: int | None, plug_ins: Sequence[Path]) -> None:
+    """What a process does first."""
     from paceline.options import use_threads
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and not only what it is doing.
+    Thread(target=_end_with_the_parent, daemon=True).start()
+    for file in plug_ins:
+        load_plug_in(file)
     use_threads(threads)
+
+
+def _end_with_the_parent() -> None:
+    """Nobody would wait for this process, and the same command would train the same networks beside it."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

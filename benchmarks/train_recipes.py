@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from benchmarks.camvid_trainings import Training, scores
+from benchmarks.camvid_trainings import RATES, Training, scores, threads_each
 from devices import PacelineError, WrongUse, read_device
 from paceline.options import use_threads
 from paceline.screen import image_size, say, size_text
@@ -33,8 +32,8 @@ from search import Architecture, TrainRecipe, open_images, open_space
 RECIPES: dict[str, dict[str, Any]] = {
     "SGD, 0.1": {},
     "SGD, 0.1, enet": {"class_weights": "enet"},
-    "AdamW, 0.01": {"optimizer": "adamw", "rate": 0.01},
-    "AdamW, 0.01, enet": {"optimizer": "adamw", "rate": 0.01, "class_weights": "enet"},
+    "AdamW, 0.01": {"optimizer": "adamw", "rate": RATES["adamw"]},
+    "AdamW, 0.01, enet": {"optimizer": "adamw", "rate": RATES["adamw"], "class_weights": "enet"},
 }
 """By name, with the rate; the first is the default of ``paceline train``."""
 
@@ -47,21 +46,21 @@ def main(words: Sequence[str] | None = None) -> None:
     options = _options(sys.argv[1:] if words is None else words)
     if min(options.seeds, options.steps, options.at_once) < 1:
         raise WrongUse("Seeds, steps and trainings at once must be 1 or more.")
-    threads = options.threads or max(1, (os.cpu_count() or 1) // options.at_once)
+    threads = threads_each(options.at_once, options.threads)
     use_threads(threads)
     with TemporaryDirectory() as folder:
         found = train(options, Path(folder), threads)
     if options.json:
         print(json.dumps([{"recipe": name, "seed": seed, **each} for (name, seed), each in found.items()], indent=1))
         return
-    print(f"machine: {read_device().describe()}, {options.at_once} trainings at once with {threads} threads each")
+    print(f"machine: {read_device().describe()}, {options.at_once} trainings at once")
     print(
         f"{options.space} at {size_text(options.input)}, {Path(options.data).name}, {options.steps} steps of 8 images"
     )
     print("\n".join(lines(found)))
 
 
-def train(options: argparse.Namespace, folder: Path, threads: int) -> Found:
+def train(options: argparse.Namespace, folder: Path, threads: int | None) -> Found:
     """The scores of every recipe with every seed."""
     found: Found = {}
     for split in ("val", "train"):  # The second time trainings are finished, and only scored.

@@ -149,14 +149,15 @@ def history_of(out: Path) -> Path:
 def put_away(out: Path) -> None:
     """Move what an earlier search left beside ``out`` to names that end with ``.old``; scores of networks stay.
 
-    What was moved there before stays as well: the next names end with ``.old.2``.
+    What was moved there before stays as well: the next names end with ``.old.2``, and those of one search end alike.
     """
-    for path in (history_of(out), checkpoint_of(out)):
+    paths = (history_of(out), checkpoint_of(out))
+    endings = chain([".old"], (f".old.{number}" for number in count(2)))
+    free = next(each for each in endings if not any(path.with_name(path.name + each).exists() for path in paths))
+    for path in paths:
         if path.exists():
-            names = chain([f"{path.name}.old"], (f"{path.name}.old.{number}" for number in count(2)))
-            kept = next(name for name in names if not path.with_name(name).exists())
-            path.replace(path.with_name(kept))
-            say(f"{path} is kept as {kept}.")
+            path.replace(path.with_name(path.name + free))
+            say(f"{path} is kept as {path.name}{free}.")
 
 
 def run_plan(plan: Plan, strategy: Strategy | None) -> Found:

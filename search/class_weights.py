@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,15 +13,25 @@ _MOST_IMAGES = 500
 """Images that classes are counted in at most, at even distances: Cityscapes' shares hardly change with more."""
 
 
+_KNOWN = WeakKeyDictionary[LabelledImages, NDArray[np.float64]]()
+"""Shares by set of images: many networks are trained on one."""
+
+
 def class_shares(images: LabelledImages) -> NDArray[np.float64]:
     """The share of each class in the pixels that count, or in the pictures where they have one class each.
 
     Args:
-        images: at most 500 of them are read, at even distances.
+        images: at most 500 of them are read, at even distances, and that once.
 
     Returns:
         Shares of shape (classes,), which add up to 1, or are all 0 where nothing counts.
     """
+    if images not in _KNOWN:
+        _KNOWN[images] = _counted(images)
+    return _KNOWN[images]
+
+
+def _counted(images: LabelledImages) -> NDArray[np.float64]:
     count = min(len(images), _MOST_IMAGES)
     found = np.zeros(len(images.classes), dtype=np.int64)
     for number in range(count):

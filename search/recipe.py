@@ -91,13 +91,14 @@ class TrainRecipe:
     Attributes:
         steps: optimiser steps.
         batch_size: images per step, of all processes together.
-        optimizer: ``sgd`` (momentum 0.9) or ``adamw``, which learns more in few steps, at rates of about 0.01.
+        optimizer: ``sgd`` (momentum 0.9) or ``adamw``, which learns more in few steps, with a ``rate`` of about 0.01.
         rate: learning rate, falling with power 0.9 of the steps left ("poly").
         weight_decay: of all weights.
         images: training images to use at most or, of generated scenes, to generate.
         test_images: images to score on at most.
-        class_weights: how much a pixel counts in the loss: ``none`` (all alike), or ``enet``, the more the rarer its
-            class is in the training images (``search/class_weights.py`` has the formula).
+        class_weights: how much a pixel counts in the cross entropy: ``none`` (all alike), or ``enet``, the more the
+            rarer its class is in the training images (``search/class_weights.py`` has the formula). What a teacher says
+            counts alike everywhere.
         augmentation: how training images are changed at random: ``zoom`` (mirrored, zoomed in), ``full`` (mirrored,
             scaled by 0.5 to 2 and cut, in another light) or ``none``.
         ema: decay of a moving average of weights and batch-norm statistics, which is then what is scored and kept;

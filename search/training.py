@@ -198,7 +198,7 @@ class _Training:
         self._device = _device_of(network)
         self._called, self._trained = together(network, ranks)
         self._optimizer = _optimizer(self._trained, recipe)
-        self._class_weights = _class_weights(images, recipe, self._device)
+        self._class_weights: Tensor | None = None
         self._batches = Batches(
             *(images, recipe.batch_size),
             seed=seed,
@@ -217,6 +217,8 @@ class _Training:
         """Take the steps that are left."""
         steps, first = self._recipe.steps, self._resume()
         self._refuse_diverged(first)
+        if first < steps:
+            self._class_weights = _class_weights(self._batches.images, self._recipe, self._device)
         self._called.train()
         began, waiting_s = time.monotonic(), 0.0
         # Closed, no thread goes on reading for a training that was interrupted.

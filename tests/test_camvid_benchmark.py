@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from benchmarks.camvid_record import (
     LATENCY,
     LATENCY_NASWOT,
     MACS,
+    MACS_NASWOT,
     RANDOM,
     Entry,
     Record,
@@ -35,11 +38,12 @@ from benchmarks.camvid_record import (
 )
 from benchmarks.camvid_searches import Searches
 from benchmarks.camvid_shown import Paired, Shown
-from benchmarks.camvid_trainings import Training, scores
+from benchmarks.camvid_trainings import Training, scores, threads_each
 from devices import Device, DeviceState, NoAnswer, WrongUse
-from latency import DummyProfiler, Workload
+from latency import OPERATORS, DummyProfiler, Workload, plug_in_files
 from lut import Start, in_this_process
-from search import Interval, Naswot, SearchRecipe, TrainRecipe, open_space
+from paceline.options import use_threads
+from search import Interval, LabelledImages, Naswot, SearchRecipe, TrainRecipe, open_images, open_space
 
 LIMIT_S = 1.0
 
@@ -187,6 +191,27 @@ def test_the_verdict_compares_the_gain_with_its_spread(gains: tuple[float, ...],
     assert verdict in shown(gains).text()
 
 
+def test_each_search_has_a_verdict_of_its_own() -> None:
+    gains = {LATENCY: 1.0, LATENCY_NASWOT: -1.0}
+    entries = [entry(rival, seed, 0.4) for rival in BY_LATENCY.values() for seed in (0, 1)]
+    entries += [entry(name, seed, 0.4 + gains[name] / 100 + seed / 1000) for name in BY_LATENCY for seed in (0, 1)]
+    *_, first, met, second, missed = Shown(tuple(entries), 1e-3, (), {})._pairs()
+    assert first.startswith("latency-searched minus MAC-searched by seed, points: +1.00, +1.10")
+    assert met.startswith("Target met: ")
+    assert second.startswith("latency, NASWOT minus MACs, NASWOT by seed, points: -1.00, -0.90")
+    assert missed.startswith("Target not met: the limit on latency gains nothing")
+
+
+def test_a_search_that_naswot_has_no_number_for_is_told_of(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, contest, _ = run
+    monkeypatch.setattr(Naswot, "score", lambda self, picks: float("nan"))
+    searches = Searches(contest.space, TERMS, tmp_path, contest._images, "cpu")
+    with pytest.raises(NoAnswer, match="no number for any of 3 networks"):
+        searches.by_naswot("one", contest._objective(MACS_NASWOT), 1e9, 0)
+
+
 def test_a_contender_that_nothing_fits_and_a_network_above_the_limit_are_told() -> None:
     found = shown((1.0, 2.0))
     late = replace(found, entries=(*found.entries, entry(RANDOM, 0, 0.3, 1.1e-3)))
@@ -299,17 +324,18 @@ def test_a_search_by_naswot_keeps_the_limit_and_goes_on_from_its_history(
 ) -> None:
     _, contest, _ = run
     objective, limit_s = contest._objective(LATENCY_NASWOT), contest.limit_s
-    terms = replace(TERMS, evaluations=6)
+    terms = replace(TERMS, evaluations=35)  # The first 30 are drawn at random.
 
     def found() -> list[tuple[int, ...]]:
         return Searches(contest.space, terms, tmp_path, contest._images, "cpu").by_naswot("one", objective, limit_s, 3)
 
     networks = found()
+    assert len((tmp_path / "seed_3" / "one.trials.jsonl").read_text().splitlines()) == 35
     naswot = Naswot(contest.space, 3, contest._images("train", 3), 4)
     scores = [naswot.score(picks) for picks in networks]
-    assert len(networks) == 6
+    assert 1 < len(networks) <= 35
     assert scores == sorted(scores, reverse=True)
-    assert all(objective.cost_of(picks) <= limit_s for picks in networks)
+    assert all(0.7 * limit_s <= objective.cost_of(picks) <= limit_s for picks in networks)
 
     def refuse(*_: object) -> float:
         raise AssertionError("all of them are known")
@@ -318,30 +344,74 @@ def test_a_search_by_naswot_keeps_the_limit_and_goes_on_from_its_history(
     assert found() == networks
 
 
+@pytest.fixture
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a test loads, and its operators, are not handed to the tests after it."""
+    monkeypatch.setattr(plug_in_files, "_LOADED", dict(plug_in_files._LOADED))
+    monkeypatch.setattr(OPERATORS, "_operators", dict(OPERATORS._operators))
+
+
+@pytest.mark.usefixtures("forgetting")
 def test_trainings_in_processes_of_their_own_end_as_they_do_here(run: Run, tmp_path: Path) -> None:
     _, contest, _ = run
-    images = (contest._images("train", 0), contest._images("test", 0))
-    picks = ([0] * len(contest.space.units), [12] * len(contest.space.units))
+    streets = contest._images("train", 0), contest._images("test", 0)
+    own = open_space("docs/examples/ghost_space.py:space", (8, 8), 10)  # It has an operator of its own.
+    things = open_images("objects", "train", (8, 8), count=4), open_images("objects", "val", (8, 8), count=4)
+    networks = {
+        "first": (contest._network((0,) * len(contest.space.units)), *streets),
+        "last": (contest._network((12,) * len(contest.space.units)), *streets),
+        "own": (own.network(own.architecture(["ghost5"] * len(own.units))), *things),
+    }
 
-    def trainings(folder: str) -> dict[int, Training]:
-        (tmp_path / folder).mkdir()
-        return {
-            number: Training(
-                contest._network(tuple(each)), *images, TERMS.train, 0, tmp_path / folder / str(number), "cpu"
-            )
-            for number, each in enumerate(picks)
-        }
+    def trained(at_once: int) -> tuple[dict[str, float], dict[str, bytes]]:
+        folder = tmp_path / str(at_once)
+        folder.mkdir()
+        trainings = {name: Training(*parts, TERMS.train, 0, folder / name, "cpu") for name, parts in networks.items()}
+        found = dict(scores(trainings, at_once, threads=1))
+        return found, {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    from search.checkpoint import load_checkpoint  # It imports torch, which the run has.
+    use_threads(1)
+    assert trained(at_once=2) == trained(at_once=1)
 
-    here = dict(scores(trainings("here"), at_once=1, threads=1))
-    there = dict(scores(trainings("there"), at_once=2, threads=1))
-    assert list(there) == [0, 1]
-    assert there == pytest.approx(here, abs=0.02)
-    for name in ("0", "1"):
-        ours, theirs = (load_checkpoint(tmp_path / folder / name)[0] for folder in ("here", "there"))
-        assert ours.keys() == theirs.keys()
-        assert all(bool((ours[each] == theirs[each]).all()) for each in ours)
+
+class Deadly(LabelledImages):
+    """End the process that looks at them."""
+
+    name, classes, size = "deadly", ("nothing",), (32, 64)
+
+    def __len__(self) -> int:
+        return 4
+
+    def read(self, index: int) -> NoReturn:
+        os._exit(9)
+
+
+def test_a_process_that_is_killed_is_told_of_with_a_way_on(run: Run, tmp_path: Path) -> None:
+    _, contest, _ = run
+    network = contest._network((0,) * len(contest.space.units))
+    training = Training(network, Deadly(), Deadly(), TERMS.train, 0, tmp_path / "c", "cpu")
+    with pytest.raises(NoAnswer, match=r"A process that trained was killed; .* --at-once 1"):
+        list(scores({"it": training}, at_once=2, threads=1))
+
+
+def test_processes_share_the_cores_unless_threads_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.camvid_trainings.cores", lambda: 8)
+    assert [threads_each(2, None), threads_each(3, None), threads_each(16, None)] == [4, 2, 1]
+    assert threads_each(2, 8) == 8
+    assert threads_each(1, None) is None
+
+
+def test_a_contest_that_trains_two_networks_at_once_has_the_same_scores(run: Run, tmp_path: Path) -> None:
+    folder, _, entries = run
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for checkpoint in tmp_path.rglob("*.trained.safetensors"):
+        checkpoint.unlink()
+    record = json.loads((tmp_path / "record.json").read_text())
+    record["known"] = {name: value for name, value in record["known"].items() if ", mIoU of " not in name}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    again = Contest(replace(TERMS, seeds=1), tmp_path, Places(), at_once=2, threads=1).entries()
+    mious = {each.contender: each.miou for each in entries if each.seed == 0}
+    assert {each.contender: each.miou for each in again} == pytest.approx(mious, abs=0.02)  # Of other threads.
 
 
 # The command.

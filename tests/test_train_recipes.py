@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +50,49 @@ def test_every_recipe_is_trained_with_every_seed(capsys: pytest.CaptureFixture[s
 def test_numbers_out_of_range_are_refused(words: list[str]) -> None:
     with pytest.raises(WrongUse, match="must be 1 or more"):
         train_recipes.main(words)
+
+
+def children(process: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def runs(process: int) -> bool:
+    """A process that ended stays a zombie where nobody waits for it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="there is no /proc to look for processes in")
+@pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
+def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> None:
+    """Ctrl-C reaches all of them; ``kill -9`` only the first."""
+    pytest.importorskip("torch", reason="torch is not installed; networks are trained with it")
+    script = Path(__file__).parents[1] / "benchmarks" / "train_recipes.py"
+    small = ["--data", "scenes", "--space", "demo", "--input", "32x64", "--steps", "1000000", "--images", "4"]
+    with subprocess.Popen([sys.executable, script, *small], start_new_session=True) as command:
+        try:
+            wait_until(lambda: sum(map(trains, children(command.pid))) == 2)
+            began = children(command.pid)
+            if killed is signal.SIGINT:
+                os.killpg(command.pid, killed)
+            else:
+                command.kill()
+            command.wait(60)
+            wait_until(lambda: not any(map(runs, began)))
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(command.pid, signal.SIGKILL)
+
+
+def trains(process: int) -> bool:
+    """Whether it has begun: it has loaded torch."""
+    return "libtorch_cpu" in Path(f"/proc/{process}/maps").read_text()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.1)

@@ -145,7 +145,8 @@ def search(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume/--no-resume", help="Go on from what the same command left beside --out, or move it to *.old."
+            "--resume/--no-resume",
+            help="Go on from what the same command left beside --out, or move it to *.old (*.old.2, ...).",
         ),
     ] = True,
     tensorboard: Annotated[

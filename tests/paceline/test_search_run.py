@@ -192,6 +192,17 @@ def test_what_was_put_away_before_stays(tmp_path: Path) -> None:
     assert kept == {".old": "first", ".old.2": "second", ".old.3": "third"}
 
 
+def test_what_belongs_together_is_put_away_together(tmp_path: Path) -> None:
+    out = tmp_path / "found.json"
+    history_of(out).write_text("of the first, which had no supernet")
+    put_away(out)
+    for path in (history_of(out), checkpoint_of(out)):
+        path.write_text("of the second")
+    put_away(out)
+    assert [path.read_text() for path in tmp_path.glob("*.old.2")] == ["of the second"] * 2
+    assert len(list(tmp_path.glob("*.old"))) == 1
+
+
 def test_an_installed_strategy_is_used_by_its_name(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
