@@ -11,12 +11,14 @@ import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from benchmarks import lookup
+from benchmarks import lookup, peers_plan
 from benchmarks.cost_of_a_table import Cost, Verdict, above_0, climb, expected_s
 from benchmarks.fills import Fill, Fills, Spread, Subject, our_plan
 from benchmarks.peers_plan import CALLS, block_count, sample_of_blocks, time_in_sequence
@@ -320,13 +322,14 @@ def test_a_sample_of_blocks_is_the_same_for_the_same_seed() -> None:
     assert len(sample_of_blocks(None, 0)) == len(sample_of_blocks(10_000, 0)) > 100
 
 
-def test_calls_are_repeated_until_the_time_is_over_and_taken_once_without_any() -> None:
+def test_calls_are_repeated_until_the_time_is_over_and_taken_once_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
     profiler = DummyProfiler(read_device(), DeviceState)
     blocks = sample_of_blocks(3, 0)
     assert [timed.calls for timed in time_in_sequence(profiler, blocks)] == [CALLS] * 3
-    started_s = time.monotonic()
-    repeated = list(time_in_sequence(profiler, blocks, until_s=started_s + 0.03))
-    assert time.monotonic() >= started_s + 0.03
+    ticks = count()
+    monkeypatch.setattr(peers_plan, "time", SimpleNamespace(monotonic=lambda: next(ticks) * 1e-3))
+    repeated = list(time_in_sequence(profiler, blocks, until_s=0.03))
+    assert next(ticks) * 1e-3 >= 0.03
     assert all(timed.calls > CALLS and timed.calls % CALLS == 0 for timed in repeated)
 
 

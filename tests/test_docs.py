@@ -136,7 +136,10 @@ def test_every_step_from_a_search_to_a_shipped_network_runs_in_its_order(
     }
     card = json.loads((shipped / "latency.card.json").read_text())
     assert card["delivery"]["verdict"] in ("met", "met, but close", "not shown", "missed")
-    assert card["delivery"]["predicted"]["mean_s"] <= card["delivery"]["limit_s"] == card["limit"]
+    found = json.loads((tmp_path / "runs/latency.json").read_text())
+    assert found["cost"] <= found["limit"] == card["limit"] == card["delivery"]["limit_s"]
+    # Predicted from a table that has two more bursts by now, which tell what is a disturbed one.
+    assert card["delivery"]["predicted"]["mean_s"] == pytest.approx(found["cost"], rel=0.1)
     assert card["accuracy"]["trained_steps"] == 10
     assert [command.split()[1] for command in card["commands"]] == ["search", "train", "export"]
     hand_made = json.loads((shipped / "mobilenetv2.card.json").read_text())

@@ -142,6 +142,7 @@ def test_a_process_that_hangs_is_told_after_as_long_as_was_given_and_ends_with_i
     start: Start, tmp_path: Path
 ) -> None:
     process = start()
+    process.ask({}, PATIENCE_S)  # It has begun.
     with pytest.raises(HungError, match=r"^no answer within 0\.5 s; its process was killed$"):
         process.ask({"do": "hang", "begun": str(tmp_path / "child")}, 0.5)
     assert not process.is_ready(), "its answer may come yet, and is not that of the next request"
@@ -152,8 +153,10 @@ def test_a_process_that_hangs_is_told_after_as_long_as_was_given_and_ends_with_i
 
 
 def test_a_process_that_closes_its_output_and_lives_on_hangs(start: Start) -> None:
+    process = start()
+    process.ask({}, PATIENCE_S)  # It has begun.
     with pytest.raises(HungError, match="closed its output and did not end"):
-        start().ask({"do": "close"}, 0.5)
+        process.ask({"do": "close"}, 0.5)
 
 
 @pytest.mark.parametrize("said", ["Loading engine...", "[1, 2]", '{"torn": '])

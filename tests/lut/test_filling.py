@@ -566,7 +566,7 @@ class Slow:
         self.environment = self.inner.environment
 
     def measure(self, workload, plan):
-        time.sleep(0.004)
+        time.sleep(0.012)
         return self.inner.measure(workload, plan)
 
 

@@ -33,7 +33,10 @@ def run(made: list[int]) -> TimedRun:
     return TimedRun(calls, lambda: {"enqueue_s": 1e-5})
 
 
-def test_energy_is_the_power_of_the_board_times_the_time_of_a_call(tmp_path: Path) -> None:
+def test_energy_is_the_power_of_the_board_times_the_time_of_a_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy, "_SPAN_S", 0.5)  # Several sleeps, however late they end.
     root = build(tmp_path, AGX_XAVIER)
     made: list[int] = []
     with Watch(root) as watch:
@@ -41,7 +44,8 @@ def test_energy_is_the_power_of_the_board_times_the_time_of_a_call(tmp_path: Pat
     assert power_w is not None
     costs = costs_with_energy(run(made), CALL_S, Watch(root))
     assert costs["enqueue_s"] == 1e-5
-    assert costs["energy_j"] >= power_w * CALL_S  # A sleep is never shorter than it was asked for, and often longer.
+    # A sleep is never shorter than it was asked for, and often longer.
+    assert costs["energy_j"] >= power_w * CALL_S * (1 - 1e-9)
     assert set(made) == {10}
     assert len(made) > 2
 

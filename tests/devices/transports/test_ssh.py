@@ -86,9 +86,9 @@ def test_a_dead_link_in_the_midst_of_writing_is_noticed(
 def test_a_start_that_is_not_answered_is_given_up(
     own_ssh_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 0.2)
     with SshTransport(own_ssh_server.connection()) as transport:
         transport.start(["true"]).close()
+        monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 0.2)
         own_ssh_server.suspend()
         monkeypatch.setattr(ssh_login, "_PATIENCE_S", 0.2)
         with pytest.raises(ConnectionLost):
