@@ -37,8 +37,8 @@ lets most samples escape them. From the root of the repository, hours on two cor
 
     python benchmarks/camvid.py --data ../shared/data/camvid_240x180 --out runs/camvid
 
-The short form takes some 40 minutes, with small images and short trainings. Here in PyTorch without a graph, where MACs
-tell little of the time, and with glibc told to keep its memory, so that times hold still
+The short form takes three quarters of an hour, with small images and short trainings. Here in PyTorch without a graph,
+where MACs tell little of the time, and with glibc told to keep its memory, so that times hold still
 (docs/decisions/0024-contest-on-camvid.md):
 
     export MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=2000000000 MALLOC_TOP_PAD_=67108864
@@ -103,7 +103,7 @@ SHORT: dict[str, Any] = {
     "calibration": 16,
     "rounds": 4,
 }
-"""Some 40 minutes on two cores."""
+"""Three quarters of an hour on two cores."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
