@@ -247,7 +247,8 @@ def test_an_agent_that_is_killed_during_a_burst(
 ) -> None:
     def act() -> None:
         for pid in device.agents():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
+                os.kill(pid, signal.SIGKILL)
 
     remote = RemoteDevice(over_ssh, settings, models=models, bundle=bundle)
     with during_a_burst(device, act) as tell:

@@ -6,7 +6,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,7 +121,8 @@ def assert_complete(path: Path, summary: FillSummary) -> None:
 
 def kill(pids: list[int]) -> None:
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
+            os.kill(pid, signal.SIGKILL)
     assert all(map(ends, pids))  # One that is asked while it dies has a burst to fail.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def look(session: AgentSession) -> list[str]:
 
 def kill_agents(device: FakeDevice) -> None:
     for pid in device.agents():
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
+            os.kill(pid, signal.SIGKILL)
 
 
 def killing(device: FakeDevice, times: int) -> Callable[[AgentSession], int]:

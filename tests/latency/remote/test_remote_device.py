@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -270,7 +270,8 @@ def killing_agents(device: FakeDevice) -> Iterator[None]:
             if len(device.noted("hangs")) > killed:
                 killed += 1
                 for pid in device.agents():
-                    os.kill(pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
+                        os.kill(pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
