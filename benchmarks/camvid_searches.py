@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias, final
 
 from benchmarks.camvid_record import Picks, Terms
 from devices import NoAnswer
-from search import AdditiveFeasible, LabelledImages, Naswot, Objective, RegularizedEvolution, Space, run
+from search import AdditiveFeasible, LabelledImages, Naswot, Objective, RegularizedEvolution, Space, Trial, run
 
 Images: TypeAlias = Callable[[str, int], LabelledImages]
 """Gives the images of a split, by a seed."""
@@ -65,7 +65,7 @@ class Searches:
             device=self._device,
         )
         _, trials = search.search()
-        return [each.picks for each in sorted(trials, key=lambda each: -(each.score or 0.0))]
+        return _best_first(trials)
 
     def by_naswot(self, name: str, objective: Objective, budget: float, seed: int) -> list[Picks]:
         """The networks of an evolution, the best by NASWOT first; none is trained. Arguments as ``differentiable``.
@@ -83,9 +83,13 @@ class Searches:
             raise NoAnswer(f"NASWOT has no number for any of {len(trials)} networks; it needs ReLUs to look at.")
         least = (1 - self._terms.band) * budget
         near = [each for each in scored if (each.cost or 0.0) >= least] or scored
-        return [each.picks for each in sorted(near, key=lambda each: -(each.score or 0.0))]
+        return _best_first(near)
 
     def _of_seed(self, seed: int) -> Path:
         folder = self._folder / f"seed_{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _best_first(trials: Sequence[Trial]) -> list[Picks]:
+    return [each.picks for each in sorted(trials, key=lambda each: -(each.score or 0.0))]

@@ -21,7 +21,7 @@ from search import LabelledImages, TrainRecipe
 
 Name = TypeVar("Name")
 
-RATES = {"sgd": 0.1, "adamw": 0.01}
+RATES = {"sgd": TrainRecipe.rate, "adamw": 0.01}
 """Learning rates by optimizer, where none is asked for."""
 
 

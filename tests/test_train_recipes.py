@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from benchmarks import train_recipes
 from benchmarks.train_recipes import RECIPES, lines
 from devices import WrongUse
 from search import TrainRecipe
+from tests.agent.living_processes import ends
+from tests.sshd import descendants, wait_until
 
 
 def test_the_first_recipe_is_the_default_that_the_others_are_compared_with() -> None:
@@ -52,18 +52,6 @@ def test_numbers_out_of_range_are_refused(words: list[str]) -> None:
         train_recipes.main(words)
 
 
-def children(process: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def runs(process: int) -> bool:
-    """A process that ended stays a zombie where nobody waits for it."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="there is no /proc to look for processes in")
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
 def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> None:
@@ -73,14 +61,14 @@ def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> No
     small = ["--data", "scenes", "--space", "demo", "--input", "32x64", "--steps", "1000000", "--images", "4"]
     with subprocess.Popen([sys.executable, script, *small], start_new_session=True) as command:
         try:
-            wait_until(lambda: sum(map(trains, children(command.pid))) == 2)
-            began = children(command.pid)
+            wait_until(lambda: sum(map(trains, descendants(command.pid))) == 2, "two trainings", 120)
+            began = descendants(command.pid)
             if killed is signal.SIGINT:
                 os.killpg(command.pid, killed)
             else:
                 command.kill()
             command.wait(60)
-            wait_until(lambda: not any(map(runs, began)))
+            assert all(map(ends, began))
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(command.pid, signal.SIGKILL)
@@ -89,10 +77,3 @@ def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> No
 def trains(process: int) -> bool:
     """Whether it has begun: it has loaded torch."""
     return "libtorch_cpu" in Path(f"/proc/{process}/maps").read_text()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.1)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.sampling import (
@@ -24,7 +24,6 @@ from agent.sampling import (
 )
 from latency import SamplingPlan
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SAMPLES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=60)
@@ -32,7 +31,6 @@ PLAN = SamplingPlan(least_samples=10, least_s=0.25, most_samples=20, precision=0
 SCATTERED = [1.0, 2.0, 3.0, 4.0] * 25
 
 
-@STEADY
 @given(SAMPLES)
 def test_the_median_is_that_of_the_standard_library(samples: list[float]) -> None:
     assert median(samples) == statistics.median(samples)
@@ -55,7 +53,6 @@ def test_few_samples_give_their_extremes(count: int) -> None:
     assert median_interval(samples) == (0, count - 1)
 
 
-@STEADY
 @given(SAMPLES)
 def test_the_interval_holds_the_median_between_two_samples(samples: list[float]) -> None:
     low, high = median_interval(samples)
@@ -138,7 +135,6 @@ def test_a_looser_precision_never_stops_later() -> None:
     assert counts[0] < counts[-1] == 200
 
 
-@STEADY
 @given(SAMPLES)
 def test_the_lower_quartile_is_that_of_numpy(samples: list[float]) -> None:
     assert lower_quartile(samples) == pytest.approx(np.quantile(samples, 0.25), rel=1e-12)

@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import DeviceState, WrongUse
 from latency import Burst, Costs
 from tests.contracts.examples import burst
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 POSITIVE = st.floats(1e-9, 1e3)
 
 
-@STEADY
 @given(st.lists(POSITIVE, min_size=1, max_size=30), st.none() | POSITIVE, st.booleans(), st.integers(0, 9))
 def test_a_burst_survives_json_to_the_last_bit(
     samples: list[float], sentinel_s: float | None, disturbed: bool, discarded: int

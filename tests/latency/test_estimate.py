@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import WrongUse
 from latency import NOTHING, Estimate, Estimates, Source, total
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SECONDS = st.just(0.0) | st.floats(1e-9, 10)
@@ -66,7 +65,6 @@ def test_a_sum_is_as_uncertain_as_its_least_certain_part(one: Source, other: Sou
     assert total([Estimate(1, 0, one), Estimate(1, 0, other)]).source == least
 
 
-@STEADY
 @given(st.lists(st.tuples(SECONDS, SECONDS), max_size=20))
 def test_a_sum_does_not_depend_on_how_it_is_grouped(parts: list[tuple[float, float]]) -> None:
     estimates = [Estimate(mean, deviation) for mean, deviation in parts]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import DeviceState, WrongUse
@@ -27,7 +27,6 @@ from latency import (
 from latency.sentinel import TOLERANCE
 from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, burst, failure, measurement, network
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SIX = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0)
@@ -49,7 +48,6 @@ def slow(time_s: float, **changes: Any) -> Burst:
     return steady(time_s, disturbed=True, **changes)
 
 
-@STEADY
 @given(st.lists(st.lists(st.floats(1e-9, 1e3), min_size=6, max_size=9), min_size=1, max_size=4))
 def test_a_measurement_survives_json_to_the_last_bit(bursts: list[list[float]]) -> None:
     outcome = replace(measurement(network()), bursts=tuple(burst(samples_s=tuple(samples)) for samples in bursts))

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import WrongUse
 from latency import PRECISION_BYTES, Shape, Value, Workload, network_workload, unique
 from tests.contracts.examples import block, decoder, network
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 SIZES = st.integers(1, 4096)
@@ -53,7 +52,6 @@ def reversed_keys(values: Any) -> Any:
     return [reversed_keys(item) for item in values] if isinstance(values, list) else values
 
 
-@STEADY
 @given(WORKLOADS)
 def test_a_workload_survives_json(workload: Workload) -> None:
     again = Workload.from_json(json.loads(json.dumps(workload.to_json())))
@@ -61,7 +59,6 @@ def test_a_workload_survives_json(workload: Workload) -> None:
     assert again.to_json() == workload.to_json()
 
 
-@STEADY
 @given(WORKLOADS)
 def test_the_digest_does_not_depend_on_the_order_of_any_names(workload: Workload) -> None:
     assert Workload.from_json(reversed_keys(workload.to_json())).digest == workload.digest
@@ -77,7 +74,6 @@ def test_the_digest_of_a_network_does_not_depend_on_the_order_of_its_layers_attr
     assert network_workload((turned(block()), turned(block(12))), 0, turned(decoder())).digest == straight.digest
 
 
-@STEADY
 @given(ALIKE, ALIKE)
 def test_two_workloads_are_equal_exactly_when_their_content_is(one: Workload, other: Workload) -> None:
     same = json.dumps(one.to_json(), sort_keys=True) == json.dumps(other.to_json(), sort_keys=True)
@@ -123,7 +119,6 @@ def test_values_that_only_look_alike_have_different_digests(wrap: Any) -> None:
     assert len({Workload("op", ((1, 1, 1),), {"x": wrap(value)}).digest for value in alike}) == len(alike)
 
 
-@STEADY
 @given(SIZES, SIZES, SIZES)
 def test_each_dimension_of_an_input_counts(channels: int, height: int, width: int) -> None:
     shapes: set[Shape] = {(channels, height, width), (channels + 1, height, width)}

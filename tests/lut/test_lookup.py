@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import WrongUse
@@ -19,7 +19,6 @@ from latency import Calibration, Environment, Estimate, LeaveOneOut, LogTimes, M
 from lut import Lookup, Table, appending, measurable, sum_of_picks
 from tests.contracts.examples import DEVICE, ENVIRONMENT, RUNTIME, block, failure, measurement, network, skip
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """No verdict hangs on how busy the machine is."""
 
 GRID = ((block(8), block(8, expansion=6), skip()), (block(12), block(12, expansion=6), block(12, kernel=5)))
@@ -44,7 +43,6 @@ def problems(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], float, npt.NDArr
     return np.array(costs).reshape(units, candidates), draw(st.floats(-10, 10)), architectures
 
 
-@STEADY
 @given(problems())
 def test_the_sums_are_those_of_the_obvious_loop(
     problem: tuple[npt.NDArray[np.float64], float, npt.NDArray[np.integer]],

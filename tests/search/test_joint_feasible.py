@@ -34,7 +34,7 @@ def within(limits: list[Additive], rows: np.ndarray) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 3), st.floats(0.2, 0.9))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_it_holds_exactly_the_networks_within_all_limits(seed: int, count: int, share: float) -> None:
     limits = limits_of(seed, count, (4, 3), share)
     every = np.array(list(itertools.product(range(3), repeat=4)))

@@ -55,7 +55,7 @@ class Score:
 
 
 @given(st.integers(1, 8), st.integers(1, 6), st.integers(0, 2**32 - 1), st.integers(0, 40), st.booleans())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_whatever_is_proposed_the_best_is_within_the_limit_and_nothing_above_is_evaluated(
     costing: MakeObjective, units: int, candidates: int, seed: int, budget: int, by_policy: bool
 ) -> None:
@@ -82,7 +82,6 @@ def test_whatever_is_proposed_the_best_is_within_the_limit_and_nothing_above_is_
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.999))
-@settings(deadline=None)
 def test_what_no_network_meets_is_refused_before_anything_is_done(
     costing: MakeObjective, seed: int, share: float
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import Device, DeviceState, NoAnswer, WrongUse
@@ -48,7 +48,6 @@ def test_limits_as_they_are_typed(costing: MakeObjective, name: str, text: str, 
 
 
 @given(st.sampled_from(UNITS), st.floats(1e-3, 1e6), st.text(" \t", max_size=2), st.text(" \t", max_size=2))
-@settings(deadline=None)
 def test_any_quantity_is_read_in_any_unit(
     costing: MakeObjective, unit: tuple[str, str, float], number: float, before: str, after: str
 ) -> None:
@@ -59,7 +58,6 @@ def test_any_quantity_is_read_in_any_unit(
 
 
 @given(st.sampled_from(list(SCALES)), st.floats(1e-3, 1e3))
-@settings(deadline=None)
 def test_a_cost_is_read_back_as_it_is_printed(costing: MakeObjective, name: str, cost: float) -> None:
     objective = costing(COSTS, 10.0, name)
     cost = cost * 1e-3 if name == "latency" else cost * 10**6
@@ -115,7 +113,6 @@ def test_a_percentage_is_of_the_reference_network(tiny: Space) -> None:
 
 
 @given(st.integers(1, 22), st.integers(1, 13), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_costs_are_the_plain_sum(costing: MakeObjective, units: int, candidates: int, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     costs = rng.random((units, candidates))

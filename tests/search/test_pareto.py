@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import WrongUse
@@ -19,7 +19,6 @@ def beats(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 25), st.integers(1, 4))
-@settings(deadline=None)
 def test_kept_are_those_that_no_other_beats_and_of_equals_the_first(seed: int, count: int, objectives: int) -> None:
     values = np.random.default_rng(seed).integers(0, 4, (count, objectives)).astype(float)
     expected = [
@@ -30,7 +29,6 @@ def test_kept_are_those_that_no_other_beats_and_of_equals_the_first(seed: int, c
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 4))
-@settings(deadline=None)
 def test_a_hypervolume_is_the_number_of_unit_cells_that_are_covered(seed: int, count: int, objectives: int) -> None:
     values = np.random.default_rng(seed).integers(0, 5, (count, objectives)).astype(float)
     cells = np.array(list(itertools.product(range(4), repeat=objectives)))

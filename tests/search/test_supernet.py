@@ -57,7 +57,7 @@ def policy() -> Policy:
 
 
 @given(picks=st.lists(st.integers(0, 12), min_size=4, max_size=4))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_one_hot_mixture_is_the_picked_network(supernet: Supernet, images: Tensor, picks: list[int]) -> None:
     with torch.inference_mode():
         expected = supernet.pick(picks).eval()(images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from latency import OPERATORS, Workload
@@ -17,7 +17,7 @@ SIZES = st.integers(1, 40)
 CHANNELS = st.integers(1, 24)
 KERNELS = st.sampled_from([1, 3, 5, 7])
 STRIDES = st.integers(1, 3)
-STEADY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STEADY = settings(max_examples=30)
 
 
 @STEADY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
@@ -13,7 +13,7 @@ from latency import Value, Workload, build_module, operator_of
 
 Check = Callable[[Workload], None]
 
-STEADY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STEADY = settings(max_examples=30)
 SIDES = st.tuples(st.integers(1, 20), st.integers(1, 20))
 CHANNELS = st.integers(1, 12)
 KERNELS = st.sampled_from([1, 3, 5, 7])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
@@ -14,7 +14,7 @@ from latency.operators.layer import Window
 
 Check = Callable[[Workload], None]
 
-STEADY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STEADY = settings(max_examples=25)
 
 
 def convolution(source: int = 8, size: int = 6, batch: int = 1, *, fused: bool = False, **attributes: int) -> Workload:

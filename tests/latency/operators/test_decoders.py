@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import OPERATORS, Workload
@@ -14,7 +14,7 @@ from tests.contracts.examples import decoder
 SIZES = st.integers(1, 80)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(SIZES, SIZES, st.integers(1, 4), st.integers(1, 8), st.integers(1, 30), st.integers(1, 20), st.integers(1, 2))
 @pytest.mark.parametrize("operator", ["lr_aspp", "aspp"])
 def test_a_decoder_is_as_torch_has_it(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import OPERATORS, Workload, operator_of
@@ -12,7 +12,7 @@ from tests.contracts.examples import block
 
 Check = Callable[[Workload], None]
 
-STEADY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STEADY = settings(max_examples=40)
 NUMBERS = {
     "size": st.integers(1, 20),
     "kernel": st.sampled_from([3, 5]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import WrongUse
@@ -16,7 +16,7 @@ Check = Callable[[Workload], None]
 
 SIZES = st.integers(1, 20)
 CHANNELS = st.integers(1, 24)
-STEADY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STEADY = settings(max_examples=40)
 
 
 def block(source: int = 8, size: int = 8, **changes: Value) -> Workload:

@@ -17,21 +17,19 @@ PICKS = st.lists(st.integers(0, 12), min_size=4, max_size=4).map(tuple)
 
 
 @given(picks=PICKS)
-@settings(deadline=None)
 def test_names_lead_back_to_the_architecture(tiny: Space, picks: tuple[int, ...]) -> None:
     architecture = Architecture("tiny", picks)
     assert tiny.architecture(tiny.names(architecture)) == architecture
 
 
 @given(picks=PICKS)
-@settings(deadline=None)
 def test_macs_of_a_network_are_those_of_its_parts(tiny: Space, picks: tuple[int, ...]) -> None:
     network = tiny.network(Architecture("tiny", picks))
     assert operator_of(network).macs(network) == tiny.macs[np.arange(4), picks].sum() + tiny.fixed_macs
 
 
 @given(picks=st.lists(st.integers(0, 12), min_size=20, max_size=20).map(tuple))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_macs_add_up_at_full_size(picks: tuple[int, ...]) -> None:
     space = open_space("squeezenas-small")
     network = space.network(Architecture(space.name, picks))
@@ -39,7 +37,6 @@ def test_macs_add_up_at_full_size(picks: tuple[int, ...]) -> None:
 
 
 @given(picks=PICKS)
-@settings(deadline=None)
 def test_a_network_is_made_of_what_the_architecture_lowers_to(tiny: Space, picks: tuple[int, ...]) -> None:
     architecture = Architecture("tiny", picks)
     lowered = tiny.lower(architecture)

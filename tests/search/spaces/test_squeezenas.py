@@ -137,7 +137,7 @@ def test_a_skip_is_whatever_the_shapes_need() -> None:
 
 
 @given(NAMES, SIZES, st.integers(1, 40))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_at_any_size_all_candidates_of_a_unit_write_what_the_next_one_reads(
     name: str, size: tuple[int, int], classes: int
 ) -> None:
@@ -153,7 +153,7 @@ def test_at_any_size_all_candidates_of_a_unit_write_what_the_next_one_reads(
 
 
 @given(NAMES, SIZES, st.integers(1, 40), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 def test_at_any_size_a_network_is_counted_as_it_is_built(
     name: str, size: tuple[int, int], classes: int, random: Random
 ) -> None:

@@ -43,7 +43,7 @@ def knapsacks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 @given(knapsacks())
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_nothing_better_is_within_the_limit(knapsack: tuple[np.ndarray, np.ndarray, float]) -> None:
     scores, costs, budget = knapsack
     found = solve_additive(scores, costs, budget)

@@ -52,7 +52,7 @@ def falls_back(problem: tuple[Array, Array, float], picks: Picks) -> bool:
 
 
 @given(problems(), SEEDS)
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_nothing_above_the_limit_is_ever_drawn(problem: tuple[Array, Array, float], seed: int) -> None:
     costs, policy, limit = problem
     picks = WithinLimit(costs, limit).draw(policy, 20, np.random.default_rng(seed))
@@ -63,7 +63,7 @@ def test_nothing_above_the_limit_is_ever_drawn(problem: tuple[Array, Array, floa
 
 
 @given(problems())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_nothing_above_the_limit_is_ever_chosen(problem: tuple[Array, Array, float]) -> None:
     costs, policy, limit = problem
     picks = WithinLimit(costs, limit).most_probable(policy)
@@ -73,7 +73,7 @@ def test_nothing_above_the_limit_is_ever_chosen(problem: tuple[Array, Array, flo
 
 
 @given(st.integers(1, 5), st.integers(1, 4), SEEDS, st.integers(0, 16))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_the_choice_is_the_most_probable_of_all_networks_within(
     units: int, candidates: int, seed: int, by: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_the_choice_is_the_most_probable_of_all_networks_within(
 
 
 @given(st.integers(2, 5), st.integers(2, 4), SEEDS)
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 def test_draws_follow_the_policy_given_the_limit(units: int, candidates: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     costs, policy = rng.integers(1, 9, (units, candidates)) * 1.0, rng.dirichlet(np.ones(candidates), size=units)
