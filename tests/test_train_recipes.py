@@ -75,5 +75,8 @@ def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> No
 
 
 def trains(process: int) -> bool:
-    """Whether it has begun: it has loaded torch."""
-    return "libtorch_cpu" in Path(f"/proc/{process}/maps").read_text()
+    """Whether it has begun: it has loaded torch. Processes that torch starts and ends while it is loaded have not."""
+    try:
+        return "libtorch_cpu" in Path(f"/proc/{process}/maps").read_text()
+    except OSError:
+        return False
