@@ -60,7 +60,7 @@ from latency.operators import (
     text_attribute,
 )
 from latency.output_check import TOLERANCES, OnnxRunner, OutputDifference, output_difference
-from latency.plug_in_files import RAISED_BY_CODE, load_plug_in, loaded_plug_ins
+from latency.plug_in_files import RAISED_BY_CODE, RAISED_BY_LOADING, load_plug_in, loaded_plug_ins
 from latency.profiler import Missing, Profiler, ProfilingError, TimedRun
 from latency.profilers import (
     DummyProfiler,
@@ -110,6 +110,7 @@ __all__ = [
     "OPSET",
     "PRECISION_BYTES",
     "RAISED_BY_CODE",
+    "RAISED_BY_LOADING",
     "ROOFLINE",
     "ROOFLINE_FACTOR",
     "ROOFLINE_LOG_DEVIATION",

@@ -31,6 +31,9 @@ RAISED_BY_CODE = (
 )
 """What a user's code raises while it runs when something is wrong with it."""
 
+RAISED_BY_LOADING = (*RAISED_BY_CODE, SyntaxError)
+"""What a module of a user or third party raises while it is loaded when something is wrong with it."""
+
 
 def load_plug_in(path: Path) -> ModuleType:
     """Run a Python file, once in this process however often it is asked for.
@@ -68,7 +71,7 @@ def _run(path: Path, file: Path) -> ModuleType:
     sys.modules[name] = module  # Where dataclasses and the like look up the module that they are defined in.
     try:
         spec.loader.exec_module(module)
-    except (*RAISED_BY_CODE, SyntaxError) as error:
+    except RAISED_BY_LOADING as error:
         del sys.modules[name]
         raise WrongUse(
             f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend it; run it to see where."

@@ -10,8 +10,7 @@ from collections.abc import Collection
 from importlib import metadata
 from typing import Any
 
-_BROKEN = (ImportError, AttributeError, SyntaxError, RuntimeError, OSError, TypeError, ValueError, NameError)
-"""What a module of a third party raises while it is imported when something is wrong with it."""
+from latency.plug_in_files import RAISED_BY_LOADING
 
 
 def third_parties(group: str, contract: type, shipped: Collection[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -29,7 +28,7 @@ def third_parties(group: str, contract: type, shipped: Collection[str]) -> tuple
     for entry_point in metadata.entry_points(group=group):
         try:
             loaded = entry_point.load()
-        except _BROKEN as error:
+        except RAISED_BY_LOADING as error:
             broken[entry_point.name] = f"its module cannot be imported ({type(error).__name__}: {error})"
             continue
         wrong = _wrong(entry_point, loaded, contract, shipped)

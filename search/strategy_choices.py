@@ -12,6 +12,7 @@ from functools import partial
 from importlib import metadata
 
 from devices import NotAvailable, WrongUse, unknown_name
+from latency import RAISED_BY_LOADING
 from search.strategies import (
     FeasibleSet,
     Nsga2,
@@ -42,9 +43,6 @@ PARETO_STRATEGIES = ("nsga2", "random")
 """Those that ship and search a Pareto front: the others look at the score alone. Chance favours nothing."""
 
 GROUP = "paceline.strategies"
-
-_BROKEN = (AttributeError, SyntaxError, RuntimeError, OSError, TypeError, ValueError, NameError)
-"""What a module of a third party raises while it is imported when something is wrong with it."""
 
 
 def known_strategies() -> tuple[str, ...]:
@@ -83,7 +81,7 @@ def _third_party(name: str) -> Make:
         raise NotAvailable(
             f"{told}, which cannot be imported ({error}). Install what it needs, or choose another."
         ) from error
-    except _BROKEN as error:
+    except RAISED_BY_LOADING as error:
         raise WrongUse(f"{told}, which is broken ({type(error).__name__}: {error}). Choose another.") from error
     if not callable(loaded):
         raise WrongUse(f"{told}, which must take the feasible networks and a seed; got {loaded!r}.")

@@ -56,12 +56,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     (tmp_path / "lacking.py").write_text("import a_package_that_is_not_there\n")
     (tmp_path / "torn.py").write_text("def ask(:\n")
+    (tmp_path / "failing.py").write_text("import os\n\nos.environ['A_VARIABLE_THAT_NOBODY_SETS']\n")
     information = tmp_path / "plugged-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(
         "[paceline.strategies]\nown = plugged:Own\nnothing = plugged:nothing\nnumber = plugged:number\n"
-        "gone = plugged:gone\nlacking = lacking:Own\ntorn = torn:Own\nrandom = torn:Own\n"
+        "gone = plugged:gone\nlacking = lacking:Own\ntorn = torn:Own\nfailing = failing:Own\nrandom = torn:Own\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -84,6 +85,7 @@ def test_an_installed_strategy_is_one_more_name_and_is_imported_when_it_is_named
         ("gone", WrongUse, r"registered as plugged:gone, which is broken \(AttributeError"),
         ("lacking", NotAvailable, r"a_package_that_is_not_there.*Install what it needs"),
         ("torn", WrongUse, r"registered as torn:Own, which is broken \(SyntaxError"),
+        ("failing", WrongUse, r"registered as failing:Own, which is broken \(KeyError"),
         ("owm", WrongUse, r"Did you mean 'own'"),
     ],
 )

@@ -118,6 +118,7 @@ def test_a_third_party_registers_by_entry_point(register: Register) -> None:
     [
         *((f"their-{n}", f"raises_{n}:X", n) for n in ("ImportError", "SyntaxError", "RuntimeError", "OSError")),
         *((f"their-{n}", f"raises_{n}:X", n) for n in ("TypeError", "ValueError", "NameError", "AttributeError")),
+        *((f"their-{n}", f"raises_{n}:X", n) for n in ("KeyError", "ZeroDivisionError", "AssertionError")),
         ("theirs", "nobody_has_this_module:X", "ModuleNotFoundError"),
         ("theirs", "plug_in:nothing", "AttributeError"),
         ("theirs", "plug_in:DEVICE", "must be a subclass of latency.Profiler"),
