@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from devices.errors import ConnectionLost
 from devices.transports.event_loop import EventLoopThread
+from tests.devices.transports.interrupts import interrupting
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_what_work_raises_reaches_who_waits(loop: EventLoopThread) -> None:
 def test_a_call_is_made_without_waiting_for_it(loop: EventLoopThread) -> None:
     called = threading.Event()
     loop.soon(called.set)
-    assert called.wait(10)
+    assert called.wait(60)
 
 
 def test_stopping_twice_ends_the_thread_once() -> None:
@@ -50,25 +50,51 @@ def test_stopping_twice_ends_the_thread_once() -> None:
 
 
 def test_stopping_frees_who_waits(loop: EventLoopThread) -> None:
-    stopping = threading.Timer(0.05, loop.stop)
+    waiting = threading.Event()
+
+    async def work() -> None:
+        waiting.set()
+        await asyncio.sleep(100)
+
+    stopping = threading.Thread(target=lambda: waiting.wait(60) and loop.stop())
     stopping.start()
     with pytest.raises(ConnectionLost, match="closed meanwhile"):
-        loop.run(asyncio.sleep(100))
+        loop.run(work())
     stopping.join()
 
 
+def test_one_that_was_stopped_says_so_and_calls_nothing(loop: EventLoopThread) -> None:
+    loop.stop()
+    called = threading.Event()
+    loop.soon(called.set)
+    with pytest.raises(ConnectionLost, match="was closed"):
+        loop.run(thread_name())
+    assert not called.is_set()
+
+
+def test_whoever_comes_while_it_is_stopped_is_answered() -> None:
+    for _ in range(50):
+        loop = EventLoopThread("stopped")
+        stopping = threading.Thread(target=loop.stop)
+        stopping.start()
+        with suppress(ConnectionLost):
+            assert loop.run(thread_name()) == "stopped"
+        stopping.join()
+
+
 def test_ctrl_c_cancels_what_is_waited_for(loop: EventLoopThread) -> None:
-    cancelled = threading.Event()
+    begun, cancelled = threading.Event(), threading.Event()
 
     async def work() -> None:
+        begun.set()
         try:
             await asyncio.sleep(100)
         finally:
             cancelled.set()
 
-    killer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    killer = interrupting(begun)
     killer.start()
     with pytest.raises(KeyboardInterrupt):
         loop.run(work())
     killer.join()
-    assert cancelled.wait(10)
+    assert cancelled.wait(60)

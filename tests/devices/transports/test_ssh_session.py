@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import tracemalloc
 
 import pytest
 
 from devices.transports.ssh import SshTransport
 from tests.contracts.transport_contract import PATIENCE_S, python, rest_of
+from tests.devices.transports.interrupts import interrupting
 from tests.sshd import OpenSshServer, wait_until
 
 
@@ -31,6 +29,7 @@ def test_a_flood_that_nobody_reads_waits_on_the_device(
     ssh_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devices.transports.ssh_session._MOST_UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr("devices.transports.ssh_session._PATIENCE_TO_END_S", 60.0)
     line = "z" * 9_999
     flood = f"import sys\nfor _ in range(2000): print('{line}')\nprint('end', file=sys.stderr)"
     with SshTransport(ssh_server.connection()) as transport:
@@ -44,7 +43,7 @@ def test_a_flood_that_nobody_reads_waits_on_the_device(
 def test_ctrl_c_ends_a_write_that_waits(ssh_server: OpenSshServer) -> None:
     with SshTransport(ssh_server.connection()) as transport:
         channel = transport.start(["sleep", "20"])
-        killer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+        killer = interrupting()
         killer.start()
         with pytest.raises(KeyboardInterrupt):
             channel.write(b"x" * 50_000_000)
