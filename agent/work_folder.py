@@ -119,6 +119,8 @@ def discard(folder: Path, handle: Optional[int] = None) -> bool:
     Returns:
         Whether it is gone.
     """
+    if handle is not None and not os.fstat(handle).st_nlink:
+        return not os.path.lexists(folder)  # Another one has removed it. Looking closer would make the lock anew.
     with suppress(FolderError), _alone(folder.parent.parent):
         if handle is None or is_last(handle):
             _remove(folder)

@@ -73,6 +73,15 @@ def test_nobody_is_the_last_in_a_folder_that_is_gone(tmp_path: Path) -> None:
         assert not is_last(handle)
 
 
+def test_a_folder_that_is_gone_is_gone_without_a_lock_being_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with adopted(tmp_path, "a") as (folder, handle):
+        discard(folder)
+        monkeypatch.setattr("agent.work_folder._alone", lambda base: pytest.fail("a lock is made"))
+        assert discard(folder, handle)
+
+
 def test_of_many_that_come_and_go_at_once_each_has_its_folder_and_nothing_is_left(tmp_path: Path) -> None:
     wrong: list[str] = []
 
