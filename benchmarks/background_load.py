@@ -36,7 +36,7 @@ COPIED_BYTES = 64 * 2**20
 MATRIX = 512
 """Rows and columns of the matrices: 1 MiB each, which a core's own cache holds, and some milliseconds a product."""
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 120.0
 """A process looks some ten times a second whether it is wanted, unless the machine is very busy."""
 
 
@@ -149,7 +149,8 @@ def _be_member(seed: int) -> None:
     print("ready", flush=True)
     started, worked = time.monotonic(), time.process_time()
     compute_and_sleep(seed, step)
-    print(json.dumps({"busy": (time.process_time() - worked) / max(1e-9, time.monotonic() - started)}))
+    busy = (time.process_time() - worked) / max(1e-9, time.monotonic() - started)
+    print(json.dumps({"busy": busy}), flush=True)
 
 
 def main() -> None:
@@ -165,7 +166,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.member is not None:
-        _be_member(options.member)
+        try:
+            _be_member(options.member)
+        except BrokenPipeError:
+            os._exit(1)  # Nobody wants it any more. Python would flush once more, and complain.
         return
     try:
         with background_load(options.seed, options.processes) as load:

@@ -151,7 +151,7 @@ def _verdict(scores: Sequence[Score]) -> str:
 
 
 def _worse(scores: Sequence[Score]) -> str:
-    return ", ".join(score.device for score in scores if score.ours > score.ridge) or "none"
+    return ", ".join(score.device for score in scores if score.ours > score.ridge * (1 + 1e-9)) or "none"
 
 
 def _arguments() -> argparse.Namespace:

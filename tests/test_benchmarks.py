@@ -93,9 +93,9 @@ def processes(tag: str) -> list[str]:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 300
     while not holds():
-        assert time.monotonic() < until_s, "waited for a minute"
+        assert time.monotonic() < until_s, "waited for five minutes"
         time.sleep(0.05)
 
 
@@ -179,17 +179,20 @@ def test_ctrl_c_ends_repeatability_and_its_load(
 ) -> None:
     idle = repeatability[1].read_text(encoding="utf-8").splitlines(keepends=True)[:5]
     kept = tmp_path / "fills.jsonl"
-    kept.write_text("".join(idle), encoding="utf-8")
 
     def is_under_load() -> bool:
         # A load that is still being started ends otherwise; once a fill has begun, all of it is there.
         running = " ".join(processes(str(tmp_path)))
         return "background_load.py --member" in running and "latency.worker" in running
 
-    with tagged("repeatability.py", *SMALL, "--fills", str(kept), tag=str(tmp_path)) as process:
-        wait_until(is_under_load)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
+    for _ in range(5):  # This process may sleep through the second that it waits for.
+        kept.write_text("".join(idle), encoding="utf-8")
+        with tagged("repeatability.py", *SMALL, "--fills", str(kept), tag=str(tmp_path)) as process:
+            wait_until(lambda: is_under_load() or process.poll() is not None)
+            process.send_signal(signal.SIGINT)  # Nothing is sent to one that has ended.
+            _, errors = process.communicate()
+        if process.returncode:
+            break
     assert process.returncode == 130
     assert "Traceback" not in errors
     wait_until(lambda: not processes(str(tmp_path)))  # A process of a round ends when it notices that it is alone.
