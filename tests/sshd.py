@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -44,7 +45,7 @@ Subsystem sftp internal-sftp
 _NEWER = "PerSourcePenalties no\n"
 """From OpenSSH 9.8 on a server shuts out who was refused some times; older ones do not know the word."""
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 
 
 class OpenSshServer:
@@ -194,7 +195,7 @@ class OpenSshServer:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "sshd ended"
-        with suppress(OSError), socket.create_connection((self.host, self.port), timeout=1) as link:
+        with suppress(OSError), socket.create_connection((self.host, self.port), timeout=10) as link:
             return link.recv(4) == b"SSH-"
         return False
 
@@ -206,11 +207,12 @@ def make_key(path: Path, passphrase: str = "") -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens at, below those that the system gives to whoever connects."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience_s: float = _PATIENCE_S) -> None:

@@ -65,7 +65,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     call([sys.executable, "-m", "venv", folder], folder)
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
     # Compiling every module of torch would take longer than the tests that follow.
-    pip: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet", "--no-compile"]
+    pip: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet", "--no-compile", "--timeout", "60"]
     if sys.platform == "darwin":
         call([*pip, wheel], folder)
     else:

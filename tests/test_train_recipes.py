@@ -61,13 +61,13 @@ def test_processes_that_train_end_with_the_command(killed: signal.Signals) -> No
     small = ["--data", "scenes", "--space", "demo", "--input", "32x64", "--steps", "1000000", "--images", "4"]
     with subprocess.Popen([sys.executable, script, *small], start_new_session=True) as command:
         try:
-            wait_until(lambda: sum(map(trains, descendants(command.pid))) == 2, "two trainings", 120)
+            wait_until(lambda: sum(map(trains, descendants(command.pid))) == 2, "two trainings", 600)
             began = descendants(command.pid)
             if killed is signal.SIGINT:
                 os.killpg(command.pid, killed)
             else:
                 command.kill()
-            command.wait(60)
+            command.wait(300)
             assert all(map(ends, began))
         finally:
             with suppress(ProcessLookupError):

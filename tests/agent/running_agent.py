@@ -238,8 +238,7 @@ class RunningAgent:
 
     def __exit__(self, *error: object) -> None:
         self.cut()
-        with suppress(ProcessLookupError):
-            os.kill(self._popen.pid, 9)
+        self._popen.kill()  # Nothing is sent to one that was waited for.
         self._popen.wait()
         for pipe in (self._output, self._popen.stderr):
             assert pipe is not None

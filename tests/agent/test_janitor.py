@@ -51,6 +51,7 @@ def test_the_folder_waits_for_its_run(device: FakeDevice, bundle: bytes) -> None
         agent.greet()
         agent.store(MODEL)
         agent.kill()
+    assert waits_until(device.janitors)
     (janitor,) = device.janitors()
     with RunningAgent(device, bundle) as agent:
         agent.greet()
@@ -63,7 +64,7 @@ def test_the_folder_waits_for_its_run(device: FakeDevice, bundle: bytes) -> None
 
 def test_a_run_that_comes_back_again_and_again_is_removed_once_it_stays_away(device: FakeDevice, bundle: bytes) -> None:
     for _ in range(4):
-        with RunningAgent(device, bundle, grace_s=0.2) as agent:
+        with RunningAgent(device, bundle, grace_s=0.2, wait_s=60.0) as agent:
             agent.greet()
             agent.kill()
     assert waits_until(device.is_clean)
@@ -72,8 +73,10 @@ def test_a_run_that_comes_back_again_and_again_is_removed_once_it_stays_away(dev
 def test_where_the_janitor_was_killed_the_next_run_cleans_up(device: FakeDevice, bundle: bytes) -> None:
     with RunningAgent(device, bundle, "run-1") as agent:
         left = Path(agent.greet()["folder"])
+        assert waits_until(device.janitors)
         for janitor in device.janitors():
             os.kill(janitor, signal.SIGKILL)
+            assert ends(janitor)
         agent.kill()
     assert left.exists()
     with RunningAgent(device, bundle, "run-2") as agent:

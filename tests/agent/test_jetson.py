@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,20 @@ from tests.agent.old_pythons import run_alone
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that is first on the PATH; nothing is remembered of others."""
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of programs that is first on the PATH, and may be slow; nothing is remembered of them or of others."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(jetson, "_PROGRAM_LIMIT_S", 120.0)
+    _forget()
+    yield folder
+    _forget()
+
+
+def _forget() -> None:
     jetson._queried_mode.cache_clear()
     jetson._shown_clocks_held.cache_clear()
-    return folder
 
 
 @pytest.mark.parametrize(

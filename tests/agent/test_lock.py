@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,7 +71,8 @@ def taken(path: Path, user: int | None = None) -> Iterator[subprocess.Popen[str]
 def test_the_first_has_it_and_the_second_is_told_who(path: Path) -> None:
     first, second = DeviceLock(path), DeviceLock(path)
     assert first.take(HOLDER, 0.0) == ""
-    assert second.take(OTHER, 0.0) == "nvidia has it for 0 s: run run-1, process 1234, from 10.0.0.7"
+    words = second.take(OTHER, 0.0)
+    assert re.fullmatch(r"nvidia has it for \d+ s: run run-1, process 1234, from 10\.0\.0\.7", words)
     first.release()
     assert second.take(OTHER, 0.0) == ""
     second.release()
@@ -188,10 +191,13 @@ def test_whatever_the_file_says_somebody_has_it(path: Path, content: str) -> Non
         assert DeviceLock(path).take(HOLDER, 0.0) == "unknown has it: run unknown, process unknown, from unknown"
 
 
-def test_what_others_wrote_cannot_move_the_cursor_or_fill_the_screen(path: Path) -> None:
+def test_what_others_wrote_cannot_move_the_cursor_or_fill_the_screen(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.lock.time", SimpleNamespace(monotonic=lambda: 1e4, sleep=time.sleep))
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump({**HOLDER, "user": "\x1b[2Jmallory\n", "run": "x" * 3000, "since_s": time.monotonic() - 600}, file)
+        json.dump({**HOLDER, "user": "\x1b[2Jmallory\n", "run": "x" * 3000, "since_s": 1e4 - 600}, file)
         file.flush()
         words = DeviceLock(path).take(OTHER, 0.0)
     assert words == f"[2Jmallory has it for 10 min: run {'x' * 80}, process 1234, from 10.0.0.7"

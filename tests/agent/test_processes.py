@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.processes import MARK, ProcessName, kill, kill_marked, mark, process_name
-from tests.agent.living_processes import lives
+from tests.agent.living_processes import ends, lives
 
 FOLDER = Path("/somewhere/run-1")
 FIRST, SECOND = ProcessName(12, 34), ProcessName(12, 345)
@@ -35,8 +35,8 @@ def test_all_that_have_the_mark_are_killed_in_whatever_session_they_are() -> Non
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         assert len(children) == 1
         kill_marked(marked)
-        assert not lives(pid)
-        assert not lives(int(children[0]))
+        assert ends(pid)
+        assert ends(int(children[0]))
 
 
 def test_those_of_another_agent_or_folder_live_on() -> None:
@@ -47,7 +47,7 @@ def test_those_of_another_agent_or_folder_live_on() -> None:
         kill_marked(mark(own.parent))
         assert lives(pid)
         kill_marked(mark(own))
-        assert not lives(pid)
+        assert ends(pid)
 
 
 def test_marks_of_agents_are_not_beginnings_of_each_other() -> None:
@@ -91,4 +91,4 @@ def test_another_process_of_the_same_number_is_not_killed() -> None:
         kill(name._replace(started=name.started - 1))
         assert lives(process.pid)
         kill(name)
-        assert not lives(process.pid)
+        assert ends(process.pid)

@@ -20,7 +20,7 @@ from tests.devices.fake_pynvml import Board, FakePynvml
 from tests.devices.machines import VIRTUAL_MACHINE
 
 SOON_S = 0.001
-MOST_WAIT_S = 20.0
+MOST_WAIT_S = 120.0
 COOLING = f"{ZONES}/cooling_device0/cur_state"
 
 
@@ -28,9 +28,9 @@ COOLING = f"{ZONES}/cooling_device0/cur_state"
 def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     gpu.forget()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     yield
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     gpu.forget()
 
 
@@ -95,9 +95,9 @@ def test_power_is_the_mean_between_two_moments(tmp_path: Path) -> None:
 
 
 def test_where_there_is_nothing_to_watch_there_is_no_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with Watch(build(tmp_path, VIRTUAL_MACHINE)) as watch:
-        assert threading.active_count() == before
+        assert set(threading.enumerate()) <= before
         assert not watch.slowed(0.0, time.monotonic())
         assert watch.power_w(0.0, time.monotonic()) is None
 

@@ -120,7 +120,7 @@ class RuntimeContract:
         assert Costs(**taken.costs)
 
     def test_samples_are_as_many_as_the_plan_says(self, runtime: Runtime, model: Model) -> None:
-        plan = replace(QUICK, least_samples=7, most_samples=9, precision=1e-9, limit_s=5.0)
+        plan = replace(QUICK, least_samples=7, most_samples=9, precision=1e-9, limit_s=600.0)
         with runtime.open(model) as run:
             taken = take_burst(run, plan, dict, runtime.disturbances)
         assert len(taken.samples_s) + taken.discarded >= 7

@@ -12,7 +12,7 @@ from devices.errors import ConnectionLost
 from devices.transports.transport import Channel, Transport
 from tests.sshd import wait_until
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 MANY_BYTES = 5_000_000
 BRIEF_S = 0.05
 

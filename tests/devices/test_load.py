@@ -77,7 +77,8 @@ def test_a_process_that_computes_on_this_machine_is_found() -> None:
     try:
         assert busy.stdout is not None
         busy.stdout.readline()
-        assert busy.pid in {process.pid for process in read_load().processes}
+        # It may not get the processor in the half second that is looked at.
+        assert any(busy.pid in {process.pid for process in read_load().processes} for _ in range(60))
     finally:
         busy.kill()
         busy.communicate()

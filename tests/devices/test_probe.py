@@ -12,6 +12,11 @@ from devices.probe import Probe, probe_device
 from devices.transports.local import LocalTransport
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devices.probe._PATIENCE_S", 120.0)
+
+
 def test_this_machine_says_what_it_has() -> None:
     with LocalTransport() as transport:
         said = probe_device(transport, sys.executable)

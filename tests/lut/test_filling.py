@@ -564,9 +564,11 @@ class Slow:
     def __init__(self, broken):
         self.inner = DummyProfiler(DEVICE, idle, broken=broken)
         self.environment = self.inner.environment
+        self.left = int(sys.argv[2])
 
     def measure(self, workload, plan):
-        time.sleep(0.012)
+        self.left -= 1
+        time.sleep(0.012 if self.left >= 0 else 600)  # By then it is killed, however late.
         return self.inner.measure(workload, plan)
 
 
@@ -580,9 +582,9 @@ with appending(Path(sys.argv[1])) as writer:
 
 
 @contextmanager
-def filling_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A fill in another process that has just begun; it is gone afterwards."""
-    command = [sys.executable, "-c", SLOW_FILL, str(path)]
+def filling_process(path: Path, bursts: int = 1000) -> Iterator[subprocess.Popen[bytes]]:
+    """A fill in another process that has just begun and stands still after some bursts; it is gone afterwards."""
+    command = [sys.executable, "-c", SLOW_FILL, str(path), str(bursts)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -596,7 +598,7 @@ def test_a_fill_killed_again_and_again_ends_like_one_that_was_left_alone(tmp_pat
     killed, alone = tmp_path / "killed.jsonl", tmp_path / "alone.jsonl"
     draw, before = random.Random(2), b""
     for _ in range(8):
-        with filling_process(killed):
+        with filling_process(killed, 6):
             time.sleep(draw.uniform(0, 0.06))
         after = killed.read_bytes()
         assert after.startswith(before[: before.rfind(b"\n") + 1])  # no row of an earlier run is lost or changed

@@ -14,7 +14,7 @@ import pytest
 
 from agent.runtimes.child_programs import TookTooLong, kill_family, run_program
 
-MOST_WAIT_S = 20.0
+MOST_WAIT_S = 120.0
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -59,9 +59,14 @@ def test_one_that_hangs_is_killed_with_its_children_and_theirs(tmp_path: Path) -
     pids = tmp_path / "pids"
     # The grandchild holds the pipe and ignores what can be ignored.
     script = f"(trap '' TERM HUP INT; echo $$ >> {pids}; sh -c 'echo $$ >> {pids}; sleep 600' & sleep 600) & sleep 600"
-    with pytest.raises(TookTooLong, match="did not end within 1 s"):
-        run_program(["/bin/sh", "-c", script], 1.0)
-    found = [int(line) for line in pids.read_text().split()]
+    found: list[int] = []
+    for limit_s in (1.0, 10.0, 60.0):  # So long that both have begun.
+        pids.write_text("")
+        with pytest.raises(TookTooLong, match=f"did not end within {limit_s:g} s"):
+            run_program(["/bin/sh", "-c", script], limit_s)
+        found = [int(line) for line in pids.read_text().split()]
+        if len(found) == 2:
+            break
     assert len(found) == 2
     wait_until(lambda: all(map(is_gone, found)))
 
@@ -83,7 +88,8 @@ def test_a_family_is_that_of_one_process_and_not_of_its_brothers() -> None:
         assert brothers[1].poll() is None
     finally:
         for brother in brothers:
-            kill_family(brother.pid)
+            if brother.poll() is None:  # The number of one that has ended may be another's by now.
+                kill_family(brother.pid)
             brother.wait()
             assert brother.stdout is not None
             brother.stdout.close()

@@ -47,7 +47,7 @@ def test_energy_is_the_power_of_the_board_times_the_time_of_a_call(
     # A sleep is never shorter than it was asked for, and often longer.
     assert costs["energy_j"] >= power_w * CALL_S * (1 - 1e-9)
     assert set(made) == {10}
-    assert len(made) > 2
+    assert len(made) >= 2
 
 
 def test_where_nobody_tells_the_power_the_other_costs_are_left_as_they_are(tmp_path: Path) -> None:

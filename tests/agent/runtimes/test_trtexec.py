@@ -25,7 +25,7 @@ from tests.contracts.runtime_contract import RuntimeContract, model_of
 from tests.stand_ins import trtexec
 
 Install = Callable[..., Path]
-MOST_WAIT_S = 20.0
+MOST_WAIT_S = 120.0
 
 
 @pytest.fixture
@@ -100,10 +100,13 @@ class TestRealTrtexec(RuntimeContract):
 
 def test_a_hung_run_is_ended_with_the_children_it_has(install: Install, model: Model) -> None:
     log = install(8502, "hang")
-    with pytest.raises(ProfilingError, match="did not end within 3 s") as raised:
-        measured(model, limit_s=3.0)
+    for limit_s in (3.0, 15.0, 60.0):  # So long that it was built and has begun.
+        with pytest.raises(ProfilingError, match=f"did not end within {limit_s:g} s") as raised:
+            measured(model, limit_s=limit_s)
+        if log.exists() and logged(log, dict):
+            break
     assert raised.value.stage == "run"
-    (hung,) = logged(log, dict)
+    hung = logged(log, dict)[-1]
     assert isinstance(hung, dict)
     until = time.monotonic() + MOST_WAIT_S
     while not all(is_gone(pid) for pid in (hung["hangs"], hung["child"])):
@@ -133,7 +136,7 @@ def test_what_goes_wrong_in_the_program_is_an_error_of_its_stage(
 ) -> None:
     install(8502, fault)
     with pytest.raises(ProfilingError) as raised:
-        measured(model, limit_s=3.0)
+        measured(model, limit_s=3.0 if "hang" in fault else 120.0)
     assert raised.value.stage == stage
     assert words in str(raised.value)
 
@@ -263,8 +266,7 @@ def test_a_xavier_tells_energy_and_no_driver(install: Install, model: Model) -> 
 
 def test_a_xavier_that_is_too_hot_disturbs_its_samples(install: Install, model: Model, xavier: Path) -> None:
     install(8502, lasts="0.2")
-    cooling = next(file for file in (xavier / ZONES).glob("cooling_device*/cur_state"))
-    cooling.write_text("2\n")
+    (xavier / ZONES / "cooling_device0" / "cur_state").write_text("2\n")
     runtime = TrtexecRuntime(1, {})
     with runtime.open(model) as run:
         taken = take_burst(run, QUICK, dict, runtime.disturbances)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,14 @@ __all__ = ["own_ssh_server", "ssh_server"]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user with an empty ~/.ssh and no ssh agent."""
+    """A user with an empty ~/.ssh and no ssh agent, who is patient."""
     home = tmp_path_factory.mktemp("home")
     (home / ".ssh").mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setattr("devices.transports.ssh_login._PATIENCE_S", 120.0)
+    monkeypatch.setattr("devices.transports.ssh_login._KEEPALIVE_S", 60.0)
+    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 120.0)
     return home
 
 
@@ -33,7 +38,14 @@ def agent(
         pytest.skip("no ssh-agent on this machine: apt install openssh-client")
     path = tmp_path_factory.mktemp("agent") / "socket"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
-    wait_until(path.exists, "the ssh agent")
+
+    def answers() -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(path))
+            return True
+        return False
+
+    wait_until(answers, "the ssh agent")
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
     yield lambda key: subprocess.run(["ssh-add", "-q", str(key)], check=True) and None
     process.terminate()

@@ -16,7 +16,9 @@ from tests.sshd import wait_until
 
 class TestLocalTransport(TransportContract):
     @pytest.fixture
-    def transport(self) -> Iterator[Transport]:
+    def transport(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport]:
+        # Nothing here ignores the end of its input; what ends late must not be killed before it has said so.
+        monkeypatch.setattr("devices.transports.local._PATIENCE_TO_END_S", 60.0)
         with LocalTransport() as transport:
             yield transport
 
@@ -84,4 +86,4 @@ def test_no_descriptor_stays_open() -> None:
     with LocalTransport() as transport:
         transport.start(["cat"])
         transport.start(python("pass"))
-    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert set(Path("/proc/self/fd").iterdir()) <= before

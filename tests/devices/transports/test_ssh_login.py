@@ -94,7 +94,7 @@ def test_jump_hosts_follow_each_other(ssh_server: OpenSshServer, jump_server: Op
     (home / ".ssh" / "config").write_text(configuration)
     before = threads()
     assert says(Connection("desk")) == b"here\n"
-    assert threads() == before
+    assert threads() <= before
 
 
 def test_a_jump_host_that_cannot_be_trusted_is_named(ssh_server: OpenSshServer, jump_server: OpenSshServer) -> None:
