@@ -80,13 +80,14 @@ def test_a_fill_that_is_killed_goes_on_and_measures_nothing_twice(tmp_path: Path
         *(sys.executable, "-m", "paceline", "profile", "--space", "demo", "--input", "32x32", "--runtime", "dummy"),
         *("--rounds", "1", "--out", str(table), "--json"),
     ]
-    for wanted, how in ((5, signal.SIGKILL), (25, signal.SIGINT)):
+    for more, how in ((5, signal.SIGKILL), (20, signal.SIGINT)):
+        had = _lines(table)
         process = subprocess.Popen(arguments, cwd=_ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
-        while process.poll() is None and _lines(table) < wanted and time.monotonic() < deadline:
+        while process.poll() is None and _lines(table) < had + more and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(how)
-        assert process.wait(timeout=60) in {-signal.SIGKILL, 130}
+        assert process.wait(timeout=300) in {-signal.SIGKILL, 130, 0}  # 0: it was done before it was told.
     known = _lines(table)
     ended = subprocess.run(arguments, cwd=_ROOT, capture_output=True, check=True, text=True)
     summary = json.loads(ended.stdout)

@@ -163,7 +163,10 @@ def test_a_search_that_is_stopped_again_and_again_finds_the_same(
     assert (tmp_path / "c.trials.jsonl").read_bytes() == (tmp_path / "whole.trials.jsonl").read_bytes()
 
 
-def test_a_search_that_was_stopped_before_its_first_checkpoint_begins_anew(made: MakeSearch, tmp_path: Path) -> None:
+def test_a_search_that_was_stopped_before_its_first_checkpoint_begins_anew(
+    made: MakeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(differentiable, "CHECKPOINT_EVERY_S", 1e9)
     with pytest.raises(Stopped):
         made().search(stopping("supernet", 5))
     assert not (tmp_path / "c").exists()

@@ -67,6 +67,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherDevice]:
     for module in ("differentiable", "evaluators.from_scratch"):
         monkeypatch.setattr(f"search.{module}.training_device", {"cpu": "cpu", "cuda": NAME}.__getitem__)
     monkeypatch.setattr(torch, "autocast", lambda *_, enabled: nullcontext())
+    monkeypatch.setattr("search.differentiable.CHECKPOINT_EVERY_S", 1e9)  # One between two steps copies weights.
     with OtherDevice() as device:
         yield device
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from devices import DeviceState, LocalTransport
 from latency import Missing, RemoteDevice, RemoteSettings, RemoteState
 from paceline.commands import examine_target
 from tests.paceline.conftest import Command
-from tests.sshd import OpenSshServer, free_port, ssh_server
+from tests.sshd import OpenSshServer, ssh_server
 
 __all__ = ["ssh_server"]
 
@@ -82,8 +83,10 @@ def test_a_kind_of_device_asks_for_a_host(command: Command) -> None:
 
 
 def test_a_device_that_does_not_answer_ends_with_status_3(command: Command) -> None:
-    command("targets", "add", "board", "--host", f"127.0.0.1:{free_port()}")
-    ended = command("targets", "test", "board")
+    with socket.socket() as taken:  # Nobody else gets its port, and nobody listens there.
+        taken.bind(("127.0.0.1", 0))
+        command("targets", "add", "board", "--host", f"127.0.0.1:{taken.getsockname()[1]}")
+        ended = command("targets", "test", "board")
     assert ended.status == 3
     assert "cannot be reached now" in ended.err
     assert "Traceback" not in ended.err

@@ -208,7 +208,7 @@ def test_a_browser_shows_it(page: str, tmp_path: Path) -> None:
     offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
     once = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
     command = [CHROMIUM, *once, *offline, "--window-size=1100,3000", "--dump-dom", path.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
     assert "latency-searched runs in" in shown
     assert shown.count("<svg ") == page.count("<svg ")
     assert shown.count("<text ") == page.count("<text ")

