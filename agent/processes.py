@@ -37,8 +37,10 @@ def process_name(pid: int) -> Optional[ProcessName]:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
-    # Fields 3 and 22 of proc_pid_stat(5); the name in parentheses before them may hold anything.
-    return None if fields[0] in (b"Z", b"X") else ProcessName(pid, int(fields[19]))
+    # Fields 3, 20 and 22 of proc_pid_stat(5); the name in parentheses before them may hold anything. Where the first of
+    # several threads has ended, the others may still hold its files and locks.
+    has_ended = fields[0] == b"X" or (fields[0] == b"Z" and int(fields[17]) <= 1)
+    return None if has_ended else ProcessName(pid, int(fields[19]))
 
 
 def kill(name: ProcessName) -> None:

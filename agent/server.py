@@ -153,6 +153,7 @@ class Server:
     def _leave(self) -> None:
         """Leave nothing behind."""
         self._bench.close()
+        kill_marked(self._mark)  # What a worker started while it was killed.
         discard(self._folder)
         self._lock.release()
         self._janitor.dismiss()

@@ -32,6 +32,7 @@ import json
 import os
 import random
 import re
+import resource
 import stat
 import subprocess
 import sys
@@ -199,6 +200,7 @@ def stop_for(fault: str, where: str = "") -> None:
         log({"hangs": os.getpid(), "child": child.pid})
         time.sleep(600)
     if fault == "crash" + where:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # By 0 it would still be dumped where a program takes dumps.
         os.abort()
 
 

@@ -7,6 +7,7 @@ file LOG before anything becomes of it, and the number of a child that hangs, to
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     what = fault(content)
     note("measure {} {}".format(what, request["plan"].get("number", "")))
     if what == "crash":
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # By 0 it would still be dumped where a program takes dumps.
         os.kill(os.getpid(), signal.SIGSEGV)
     if what == "hang":
         note(f"child {subprocess.Popen(['sleep', '1000'], start_new_session=True).pid}")

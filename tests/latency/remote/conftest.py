@@ -27,6 +27,14 @@ def device(tmp_path: Path) -> FakeDevice:
     return FakeDevice(tmp_path / "device", find_python(OLD_VERSIONS[0]) or Path(sys.executable))
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who logs in gives up no server that stands still for a moment."""
+    monkeypatch.setattr("devices.transports.ssh_login._PATIENCE_S", 120.0)
+    monkeypatch.setattr("devices.transports.ssh_login._KEEPALIVE_S", 60.0)
+    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 120.0)
+
+
 @pytest.fixture
 def transport() -> Iterator[BreakingTransport]:
     """The way there."""
@@ -48,7 +56,8 @@ def settings(device: FakeDevice) -> RemoteSettings:
         python=device.python,
         base=str(device.base),
         run="run-1",
-        wait_s=0.0,
+        wait_s=30.0,
+        quiet_s=60.0,
         first_wait_s=0.01,
         patience_s=60.0,
     )

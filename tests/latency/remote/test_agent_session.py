@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def open_session(device: FakeDevice, transport: BreakingTransport, bundle: bytes
 
     def open_session(bundle: bytes = bundle, **changes: Any) -> AgentSession:
         usual: dict[str, Any] = {"python": device.python, "run": "run-1", "base": str(device.base)}
-        times = {"grace_s": 0.0, "wait_s": 0.0, "start_s": 60.0, "quiet_s": 10.0}
+        times = {"grace_s": 0.0, "wait_s": 30.0, "start_s": 60.0, "quiet_s": 60.0}
         return AgentSession(transport, SessionSettings(**usual | times | changes), bundle)
 
     return open_session
@@ -110,7 +111,7 @@ def test_a_refusal_counts_when_nothing_was_read_of_what_was_sent(device: FakeDev
 
 def test_a_second_run_learns_who_measures(open_session: Open) -> None:
     with running(open_session), pytest.raises(NotAvailable, match=r"has it.*run run-1.*Run the same command again"):
-        open_session(run="run-2")
+        open_session(run="run-2", wait_s=0.0)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,9 @@ def test_a_connection_that_is_cut_is_lost_and_no_end_of_the_agent(
 
 
 def test_an_agent_without_a_sign_of_life_counts_as_lost(device: FakeDevice, open_session: Open) -> None:
-    with closing_at_once(open_session(quiet_s=BRIEF_S)) as session:
+    opened = open_session()
+    opened._settings = replace(opened._settings, quiet_s=BRIEF_S)  # Not before it was greeted.
+    with closing_at_once(opened) as session:
         (agent,) = device.agents()
         os.kill(agent, signal.SIGSTOP)
         with pytest.raises(ConnectionLost, match=f"no sign of life for {BRIEF_S:g} s"):

@@ -154,7 +154,7 @@ def test_a_connection_that_goes_silent_during_a_burst(
         (serving,) = own_ssh_server.connections()[:1]
         os.kill(serving, signal.SIGSTOP)
 
-    remote = RemoteDevice(over_ssh, replace(settings, quiet_s=2.5), models=models, bundle=bundle)
+    remote = RemoteDevice(over_ssh, replace(settings, quiet_s=6.0), models=models, bundle=bundle)
     with during_a_burst(device, act) as tell:
         fill_from(remote, table, tell)
     assert_each_burst_once(table, device, interrupted=1)
@@ -179,6 +179,11 @@ def test_a_connection_that_is_cut_during_an_upload(
             return super().of(graph)
 
     cut: list[str] = []
+    agents: list[int] = []
+
+    def is_alone() -> bool:
+        agents[:] = device.agents()  # What it starts looks like it for a moment.
+        return len(agents) == 1
 
     def parts() -> list[Path]:
         found = list[Path]()
@@ -189,8 +194,8 @@ def test_a_connection_that_is_cut_during_an_upload(
         return found
 
     def act() -> None:
-        wait_until(lambda: len(device.agents()) == 1, "the agent")
-        (agent,) = device.agents()
+        wait_until(is_alone, "the agent")
+        (agent,) = agents
         wait_until(lambda: bool(parts()), "a file that is under way")
         os.kill(agent, signal.SIGSTOP)
         cut.extend(path.name for path in parts())
@@ -383,7 +388,7 @@ def play_trtexec(device: FakeDevice, fault: str = "", **more: str) -> None:
     trtexec.install(str(device.folder), 8502, fault, python=python, slower="100", **more)
 
 
-LIMIT_S = "2.0"
+LIMIT_S = "15.0"
 
 
 @pytest.fixture(scope="session")
@@ -403,7 +408,7 @@ def impatient_bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     [
         ("crash", "run", "SIGABRT|-6|failed"),
         ("crash in build", "build", "SIGABRT|-6|failed"),
-        ("hang", "run", "did not end within 2 s"),
+        ("hang", "run", "did not end within 15 s"),
         ("negative", "run", "must take 0 ms or more"),
     ],
 )
@@ -411,7 +416,7 @@ def test_a_trtexec_that_fails_on_one_block_fails_on_no_other(
     xavier: FakeDevice,
     transport: BreakingTransport,
     settings: RemoteSettings,
-    impatient_bundle: bytes,
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     table: Path,
     fault: str,
@@ -422,7 +427,8 @@ def test_a_trtexec_that_fails_on_one_block_fails_on_no_other(
     bad = BLOCKS[2]
     log = tmp_path / "log"
     play_trtexec(xavier, fault, on=models.of(bad).digest[:16], log=str(log))
-    remote = RemoteDevice(transport, replace(settings, runtime="trtexec"), models=models, bundle=impatient_bundle)
+    bundle = request.getfixturevalue("impatient_bundle") if fault == "hang" else bundle_of(AGENT, [])
+    remote = RemoteDevice(transport, replace(settings, runtime="trtexec"), models=models, bundle=bundle)
     summary = fill_from(remote, table)
     (failure,) = summary.failures
     assert (failure.workload, failure.stage) == (bad, stage)
@@ -447,7 +453,7 @@ def test_a_second_user_is_told_who_measures_and_gets_the_device_afterwards(
     tmp_path: Path,
 ) -> None:
     mine, patient, hasty = tmp_path / "mine", tmp_path / "patient", tmp_path / "hasty"
-    second = replace(settings, run="run-2")
+    second = replace(settings, run="run-2", wait_s=0.0)
     others: list[Any] = []
     with ThreadPoolExecutor(1) as thread:
 
@@ -504,7 +510,7 @@ def test_a_host_that_is_killed_leaves_a_table_to_go_on_with_and_an_empty_device(
         )
 
     with start() as host:
-        wait_until(lambda: table.exists() and len(table.read_text().splitlines()) > 3, "some rows", 60.0)
+        wait_until(lambda: table.exists() and len(table.read_text().splitlines()) > 3, "some rows", 300.0)
         host.kill()
     wait_until(device.is_clean, "an empty device")
     known = table.read_bytes()
@@ -562,4 +568,4 @@ def test_a_processor_measured_over_ssh_is_the_one_that_measures_itself(over_ssh:
     far, near = (measurements(Table.read(path)) for path in (there, here))
     assert far.keys() == near.keys()
     assert len(far) == 2
-    assert all(1 / 5 < far[key].time_s / near[key].time_s < 5 for key in far)
+    assert all(1 / 20 < far[key].time_s / near[key].time_s < 20 for key in far)

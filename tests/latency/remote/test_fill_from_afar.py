@@ -56,7 +56,7 @@ def xavier(request: pytest.FixtureRequest, tmp_path: Path) -> FakeDevice:
 def far_away(
     device: FakeDevice, transport: BreakingTransport, models: ExportedModels, runtime: str
 ) -> Iterator[RemoteDevice]:
-    settings = RemoteSettings(runtime, python=device.python, base=str(device.base), first_wait_s=0.01)
+    settings = RemoteSettings(runtime, python=device.python, base=str(device.base), first_wait_s=0.01, quiet_s=60.0)
     with RemoteDevice(transport, settings, models=models) as remote:
         yield remote
 

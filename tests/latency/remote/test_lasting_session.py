@@ -37,7 +37,7 @@ def make(device: FakeDevice, transport: BreakingTransport, bundle: bytes, told: 
     made: list[LastingSession] = []
 
     def make(patience: Patience = PATIENT, grace_s: float = 0.0) -> LastingSession:
-        settings = SessionSettings(device.python, "run-1", str(device.base), grace_s, 0.0, 60.0, 10.0)
+        settings = SessionSettings(device.python, "run-1", str(device.base), grace_s, 30.0, 60.0, 60.0)
         made.append(LastingSession(transport, settings, bundle, patience, told.append))
         return made[-1]
 

@@ -24,7 +24,7 @@ from tests.sshd import OpenSshServer, own_ssh_server, wait_until
 __all__ = ["own_ssh_server"]
 
 _WORKLOADS = 1000
-_CUT_EVERY_S = 1.5
+_CUT_EVERY_S = 1.0
 _MOST_GROWTH_KIB = 64 * 1024
 """What this process may grow by: a thousand models of a kilobyte and their rows are far below."""
 
