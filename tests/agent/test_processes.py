@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from agent.processes import MARK, ProcessName, kill, kill_marked, mark, process_name
 from tests.agent.living_processes import ends, lives
+from tests.sshd import wait_until
+
+EXIT = {"x86_64": 60, "aarch64": 93}
+"""The system call that ends the thread that makes it, and not its process."""
 
 FOLDER = Path("/somewhere/run-1")
 FIRST, SECOND = ProcessName(12, 34), ProcessName(12, 345)
@@ -82,6 +89,23 @@ def test_one_that_ended_unnoticed_has_no_name() -> None:
     with subprocess.Popen(["true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert process_name(process.pid) is None
+
+
+@pytest.mark.skipif(platform.machine() not in EXIT, reason="the number of the call that ends one thread is not known")
+def test_one_whose_first_thread_has_ended_lives_until_all_have() -> None:
+    end = f"ctypes.CDLL(None).syscall({EXIT.get(platform.machine())}, 0)"
+    code = f"import ctypes, threading, time; threading.Thread(target=time.sleep, args=(1000,)).start(); {end}"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            wait_until(lambda: ") Z" in Path(f"/proc/{process.pid}/stat").read_text(), "the end of its first thread")
+            name = process_name(process.pid)
+            assert name is not None
+            assert lives(process.pid)
+            kill(name)
+            assert ends(process.pid)
+            assert process_name(process.pid) is None
+        finally:
+            process.kill()
 
 
 def test_another_process_of_the_same_number_is_not_killed() -> None:
