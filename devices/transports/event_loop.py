@@ -56,7 +56,7 @@ class EventLoopThread:
     def stop(self) -> None:
         """Cancel what still runs, and end the thread. Nothing happens the second time."""
         with self._order:
-            if not self._stopping:
+            if not self._stopping and self._thread.is_alive():  # In a process that was forked it does not live.
                 self._loop.call_soon_threadsafe(self._end.set)
                 self._stopping = True
         self._thread.join()
