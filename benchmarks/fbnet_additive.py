@@ -151,6 +151,7 @@ def _verdict(scores: Sequence[Score]) -> str:
 
 
 def _worse(scores: Sequence[Score]) -> str:
+    # Where ours is that ridge itself, sums in another order are no difference.
     return ", ".join(score.device for score in scores if score.ours > score.ridge * (1 + 1e-9)) or "none"
 
 

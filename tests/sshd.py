@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from devices.catalog import Connection
+from tests.agent.living_processes import kill_all
 
 _CONFIG = """\
 Port {port}
@@ -149,14 +150,12 @@ class OpenSshServer:
         if self._process is None:
             return
         os.kill(self._process.pid, signal.SIGSTOP)
-        for pid in descendants(self._process.pid):
-            _kill(pid)
+        kill_all(descendants(self._process.pid))
         self.stop()
 
     def cut(self) -> None:
         """Cut all connections: their processes end, the server goes on to listen, started commands see end of input."""
-        for pid in self.connections():
-            _kill(pid)
+        kill_all(self.connections())
 
     def connections(self) -> list[int]:
         """The processes of the server that serve a connection."""
@@ -198,6 +197,13 @@ class OpenSshServer:
         with suppress(OSError), socket.create_connection((self.host, self.port), timeout=10) as link:
             return link.recv(4) == b"SSH-"
         return False
+
+
+def log_in_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have whoever logs in not give up a server that stands still for a moment."""
+    monkeypatch.setattr("devices.transports.ssh_login._PATIENCE_S", 120.0)
+    monkeypatch.setattr("devices.transports.ssh_login._KEEPALIVE_S", 60.0)
+    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 120.0)
 
 
 def make_key(path: Path, passphrase: str = "") -> None:
@@ -261,11 +267,6 @@ def own_ssh_server(tmp_path: Path) -> Iterator[OpenSshServer]:
     server.start()
     yield server
     server.power_off()
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _parent(pid: int) -> int | None:

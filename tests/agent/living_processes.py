@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-MOST_WAIT_S = 60.0
+MOST_WAIT_S = 120.0
 """After which a process that should have ended is said to live on; it takes milliseconds."""
 
 
@@ -17,6 +21,13 @@ def lives(pid: int) -> bool:
         return False
     # Of one with threads the first may have ended, while another one still holds its files.
     return "\nState:\tZ" not in status or "\nThreads:\t1\n" not in status
+
+
+def kill_all(pids: Iterable[int]) -> None:
+    """Kill processes; one that has ended by itself meanwhile is not missed."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def ends(pid: int) -> bool:

@@ -24,8 +24,6 @@ from agent.sampling import (
 )
 from latency import SamplingPlan
 
-"""No verdict hangs on how busy the machine is."""
-
 SAMPLES = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=60)
 PLAN = SamplingPlan(least_samples=10, least_s=0.25, most_samples=20, precision=0.01, limit_s=1.0)
 SCATTERED = [1.0, 2.0, 3.0, 4.0] * 25

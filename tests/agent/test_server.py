@@ -128,8 +128,10 @@ def test_a_hang_is_a_failure_of_one_workload(any_device: FakeDevice, bundle: byt
         agent.store(b"hang")
         agent.store(MODEL)
         assert "no answer within 0.3 s" in agent.measure(b"hang", "1")["failure"]["reason"]
-        while not any_device.noted("hangs"):  # It was killed before it came that far.
-            agent.measure(b"hang", os.urandom(4).hex())
+        for again in range(60):
+            if any_device.noted("hangs"):
+                break
+            agent.measure(b"hang", f"1 {again}")  # The one before was killed before it came that far.
         assert ends(int(any_device.noted("hangs")[0]))
         assert any("burst" in agent.measure(MODEL, f"2 {again}") for again in range(60))  # Which may be late, too.
         agent.ask("bye")

@@ -6,30 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent.runtimes.child_programs import TookTooLong, kill_family, run_program
+from tests.agent.living_processes import ends
 
 MOST_WAIT_S = 120.0
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + MOST_WAIT_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process is gone, or waits for its end to be noticed."""
-    try:
-        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
 
 
 def test_a_program_gives_its_status_and_both_of_its_outputs() -> None:
@@ -68,7 +52,7 @@ def test_one_that_hangs_is_killed_with_its_children_and_theirs(tmp_path: Path) -
         if len(found) == 2:
             break
     assert len(found) == 2
-    wait_until(lambda: all(map(is_gone, found)))
+    assert all(map(ends, found))
 
 
 def test_it_stays_in_the_group_of_this_process() -> None:

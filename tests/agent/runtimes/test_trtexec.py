@@ -20,12 +20,12 @@ from agent.runtimes.gpu_sensors import ROOT_VARIABLE
 from agent.runtimes.trtexec import Iterations, Recorded, TrtexecRuntime
 from agent.watch import Watch
 from tests.agent.boards import AGX_XAVIER, ZONES, build
+from tests.agent.living_processes import ends
 from tests.contracts.examples import QUICK, block
 from tests.contracts.runtime_contract import RuntimeContract, model_of
 from tests.stand_ins import trtexec
 
 Install = Callable[..., Path]
-MOST_WAIT_S = 120.0
 
 
 @pytest.fixture
@@ -108,18 +108,8 @@ def test_a_hung_run_is_ended_with_the_children_it_has(install: Install, model: M
     assert raised.value.stage == "run"
     hung = logged(log, dict)[-1]
     assert isinstance(hung, dict)
-    until = time.monotonic() + MOST_WAIT_S
-    while not all(is_gone(pid) for pid in (hung["hangs"], hung["child"])):
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process is gone, or waits for its end to be noticed."""
-    try:
-        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
+    assert ends(hung["hangs"])
+    assert ends(hung["child"])
 
 
 @pytest.mark.parametrize(

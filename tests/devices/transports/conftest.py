@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sshd import OpenSshServer, own_ssh_server, ssh_server, wait_until
+from tests.sshd import OpenSshServer, log_in_patiently, own_ssh_server, ssh_server, wait_until
 
 __all__ = ["own_ssh_server", "ssh_server"]
 
@@ -23,9 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     (home / ".ssh").mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setattr("devices.transports.ssh_login._PATIENCE_S", 120.0)
-    monkeypatch.setattr("devices.transports.ssh_login._KEEPALIVE_S", 60.0)
-    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 120.0)
+    log_in_patiently(monkeypatch)
     return home
 
 

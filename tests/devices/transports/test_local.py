@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from devices.errors import ConnectionLost
 from devices.transports.local import LocalTransport
 from devices.transports.transport import Transport
+from tests.agent.living_processes import lives
 from tests.contracts.transport_contract import PATIENCE_S, TransportContract, python, rest_of
 from tests.sshd import wait_until
 
@@ -31,12 +31,6 @@ def transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalTransport]:
         yield transport
 
 
-def is_alive(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 def test_it_is_called_by_what_it_is() -> None:
     assert LocalTransport().describe() == "this machine"
 
@@ -44,10 +38,10 @@ def test_it_is_called_by_what_it_is() -> None:
 def test_closing_ends_what_the_command_started_and_what_ignores_the_end_of_its_input(transport: LocalTransport) -> None:
     channel = transport.start(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1001"])
     child = int(channel.read_line(PATIENCE_S))
-    assert is_alive(child)
+    assert lives(child)
     channel.close()
     assert channel.exit_status() == -9
-    wait_until(lambda: not is_alive(child), "the end of the child")
+    wait_until(lambda: not lives(child), "the end of the child")
 
 
 def test_a_command_that_ended_is_noticed_though_its_child_holds_the_output(transport: LocalTransport) -> None:

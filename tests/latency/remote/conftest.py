@@ -13,6 +13,7 @@ from tests.agent.old_pythons import OLD_VERSIONS, find_python
 from tests.agent.running_agent import FakeDevice, bundle_with_stand_in
 from tests.latency.remote.breaking_transport import BreakingTransport
 from tests.latency.remote.small_models import SmallModels
+from tests.sshd import log_in_patiently
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +30,7 @@ def device(tmp_path: Path) -> FakeDevice:
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who logs in gives up no server that stands still for a moment."""
-    monkeypatch.setattr("devices.transports.ssh_login._PATIENCE_S", 120.0)
-    monkeypatch.setattr("devices.transports.ssh_login._KEEPALIVE_S", 60.0)
-    monkeypatch.setattr("devices.transports.ssh._PATIENCE_TO_START_S", 120.0)
+    log_in_patiently(monkeypatch)
 
 
 @pytest.fixture

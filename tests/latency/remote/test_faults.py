@@ -39,7 +39,7 @@ from latency.remote.bundle import AGENT, bundle_of
 from lut import FillSummary, Progress, Table, appending, fill, in_this_process
 from lut.rows import read_lines
 from tests.agent import boards
-from tests.agent.living_processes import lives
+from tests.agent.living_processes import kill_all, lives
 from tests.agent.old_pythons import OLD_VERSIONS, find_python
 from tests.agent.running_agent import FakeDevice
 from tests.contracts.examples import QUICK, block
@@ -251,9 +251,7 @@ def test_an_agent_that_is_killed_during_a_burst(
     table: Path,
 ) -> None:
     def act() -> None:
-        for pid in device.agents():
-            with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
-                os.kill(pid, signal.SIGKILL)
+        kill_all(device.agents())
 
     remote = RemoteDevice(over_ssh, settings, models=models, bundle=bundle)
     with during_a_burst(device, act) as tell:

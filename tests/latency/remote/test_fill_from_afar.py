@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from latency import ExportedModels, Measurement, RemoteDevice, RemoteSettings, o
 from lut import FillSummary, Progress, Table, appending, fill, in_this_process
 from lut.rows import read_lines
 from tests.agent.boards import AGX_XAVIER, build
-from tests.agent.living_processes import ends
+from tests.agent.living_processes import ends, kill_all
 from tests.agent.old_pythons import OLD_VERSIONS, find_python
 from tests.agent.running_agent import FakeDevice, waits_until
 from tests.contracts.examples import BLOCKS, QUICK, idle
@@ -120,9 +118,7 @@ def assert_complete(path: Path, summary: FillSummary) -> None:
 
 
 def kill(pids: list[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
-            os.kill(pid, signal.SIGKILL)
+    kill_all(pids)
     assert all(map(ends, pids))  # One that is asked while it dies has a burst to fail.
 
 

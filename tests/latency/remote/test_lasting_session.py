@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from devices import ConnectionLost, NotAvailable
 from latency.remote import lasting_session
 from latency.remote.agent_session import AgentEnded, AgentSession, SessionSettings
 from latency.remote.lasting_session import LastingSession, Patience
+from tests.agent.living_processes import kill_all
 from tests.agent.running_agent import FakeDevice, waits_until
 from tests.latency.remote.breaking_transport import BreakingTransport
 
@@ -52,9 +50,7 @@ def look(session: AgentSession) -> list[str]:
 
 
 def kill_agents(device: FakeDevice) -> None:
-    for pid in device.agents():
-        with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
-            os.kill(pid, signal.SIGKILL)
+    kill_all(device.agents())
 
 
 def killing(device: FakeDevice, times: int) -> Callable[[AgentSession], int]:

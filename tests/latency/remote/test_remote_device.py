@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from latency import (
     sentinel_workload,
 )
 from latency.remote import remote_device
+from tests.agent.living_processes import kill_all
 from tests.agent.running_agent import FakeDevice, digest_of, waits_until
 from tests.contracts.examples import BLOCKS, QUICK, block
 from tests.latency.remote.breaking_transport import BreakingTransport
@@ -269,9 +268,7 @@ def killing_agents(device: FakeDevice) -> Iterator[None]:
         while not over.wait(0.01):
             if len(device.noted("hangs")) > killed:
                 killed += 1
-                for pid in device.agents():
-                    with suppress(ProcessLookupError):  # It may have ended by itself meanwhile.
-                        os.kill(pid, signal.SIGKILL)
+                kill_all(device.agents())
 
     thread = threading.Thread(target=kill)
     thread.start()
